@@ -1,0 +1,104 @@
+"""Settings: one pydantic tree, saved beside every model version.
+
+Every field has the unit in its description; an unknown key is an error, so that
+a misspelt setting never passes silently.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from src_core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys and wrong later assignments are errors."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class TextSettings(Settings):
+    """Which frozen text encoder reads the prompts."""
+
+    encoder: str = Field("minilm", description="row of the table in src_core.text")
+    model: str = Field("", description="local folder or hub id, for 'transformers'")
+    revision: str = Field("", description="pinned commit of a hub id")
+    max_tokens: int = Field(32, ge=4, le=256, description="longer prompts are cut")
+
+
+class FrameSettings(Settings):
+    """How pictures of any size are brought to the network's grid."""
+
+    size: int = Field(
+        0, ge=0, le=1024, multiple_of=32, description="side in pixels; 0 = from data"
+    )
+    low: float = Field(0.5, ge=0, lt=50, description="lower percentile of the window")
+    high: float = Field(99.5, gt=50, le=100, description="upper percentile")
+
+
+class NetSettings(Settings):
+    """The prompt-driven network."""
+
+    backbone: str = Field("residual", description="'residual' or a timm model's name")
+    weights: str = Field("", description="local safetensors of a timm backbone")
+    widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
+    decoder_widths: tuple[int, int, int] = (64, 32, 16)
+    text_width: int = Field(384, description="width of the text encoder's tokens")
+    slots: int = Field(8, ge=1, description="readings of one prompt (M)")
+    grid: int = Field(14, ge=2, description="side of the prompt's map over the image")
+    code_width: int = Field(128, description="width of the prompt's code vector")
+    decoders: Literal[1, 2] = 1
+
+
+class TrainSettings(Settings):
+    """The one training loop."""
+
+    batch: int = Field(8, ge=1, description="labelled images a step")
+    unlabelled_batch: int = Field(8, ge=1, description="unlabelled images a step")
+    prompts_per_image: int = Field(3, ge=1, description="prompts decoded an image")
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warmup: Fraction = Field(0.05, description="share of the budget to full rate")
+    gradient_clip: float = Field(1.0, gt=0, description="norm")
+    average: float = Field(0.99, gt=0, lt=1, description="EMA decay a step")
+    validations: int = Field(10, ge=1, description="looks at the validation split")
+    checkpoint_seconds: float = Field(20.0, gt=0, description="between checkpoints")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 = all that are free")
+
+
+class ModelSettings(Settings):
+    """Everything that, with the weights, makes one model version."""
+
+    method: str = "lg-ssl"
+    method_options: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    text: TextSettings = TextSettings()
+    frame: FrameSettings = FrameSettings()
+    net: NetSettings = NetSettings()
+    train: TrainSettings = TrainSettings()
+
+
+def load_settings(path: Path) -> ModelSettings:
+    """Read a settings file.
+
+    Raises
+    ------
+    BadInputError
+        If the file is not JSON or a key or a value is not allowed.
+    """
+    try:
+        return ModelSettings.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BadInputError(
+            f"The settings in '{path}' cannot be used: {where}: {first['msg']}. "
+            "Correct that key or delete the file to use the defaults."
+        ) from error
