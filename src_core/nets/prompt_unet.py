@@ -1,0 +1,207 @@
+"""The prompt-driven network: one image encoder, and a decoder asked by text.
+
+Pixels are encoded once; every prompt then costs only a fusion at the bottleneck and a
+slim decoder over the same maps. With two decoders it is LG-SSL's network: decoder 1
+upsamples by transposed convolution, decoder 2 by convolution and interpolation, and
+decoder 1 alone is asked at prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from src_core.nets.blocks import ConvNorm, Modulation, resize
+from src_core.nets.encoder import ContextNeck, build_encoder
+from src_core.nets.text_vision import (
+    PromptAdapter,
+    PromptCodes,
+    TextVisionFusion,
+    VisionParts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from src_core.config import NetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The prompt-free part of the work, for B images.
+
+    Attributes
+    ----------
+    skips : tuple of tuple of Tensor
+        For each decoder its maps at 1/8, 1/4 and 1/2 of the side.
+    vision : VisionParts
+        What the fusion needs of the bottleneck F^v at 1/16.
+    """
+
+    skips: tuple[tuple[Tensor, ...], ...]
+    vision: VisionParts
+
+    def select(self, rows: Tensor) -> Features:
+        """Return the features at `rows` (P,) long, repeats allowed."""
+        skips = tuple(tuple(skip[rows] for skip in maps) for maps in self.skips)
+        return Features(skips, self.vision.select(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one decoder answers to P pairs of image and prompt.
+
+    Attributes
+    ----------
+    logits : Tensor
+        (P, 1, H, W), positive inside the target.
+    deep : tuple of Tensor
+        Logits of the deep supervision heads at 1/4 and 1/8 of the side.
+    """
+
+    logits: Tensor
+    deep: tuple[Tensor, ...]
+
+
+class Decoder(nn.Module):
+    """From the fused bottleneck back to the picture, modulated by the prompt.
+
+    A skip is added, not concatenated: its convolution is then computed once an image
+    instead of once a prompt, and a second prompt is cheap.
+
+    Parameters
+    ----------
+    encoder : sequence of int
+        Channels of the encoder at 1/16, 1/8, 1/4 and 1/2.
+    widths : sequence of int
+        Channels of the decoder at 1/8, 1/4 and 1/2.
+    code_width : int
+        Width of the prompt's code.
+    transposed : bool
+        Upsample by transposed convolution (decoder 1) or by a convolution followed by
+        interpolation (decoder 2).
+    """
+
+    def __init__(
+        self,
+        encoder: Sequence[int],
+        widths: Sequence[int],
+        code_width: int,
+        *,
+        transposed: bool,
+    ) -> None:
+        super().__init__()
+        pairs = list(zip((encoder[0], *widths[:-1]), widths, strict=True))
+        self.transposed = transposed
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 2, stride=2, bias=False)
+            if transposed
+            else nn.Conv2d(a, b, 1, bias=False)
+            for a, b in pairs
+        )
+        self.skip = nn.ModuleList(
+            nn.Conv2d(e, w, 3, padding=1, bias=False)
+            for e, w in zip(encoder[1:], widths, strict=True)
+        )
+        self.norm = nn.ModuleList(nn.BatchNorm2d(w) for w in widths)
+        self.modulate = nn.ModuleList(Modulation(code_width, w) for w in widths)
+        self.refine = nn.ModuleList(ConvNorm(w, w) for w in widths)
+        self.heads = nn.ModuleList(nn.Conv2d(w, 1, 1) for w in widths)
+        self.act = nn.LeakyReLU(0.01, inplace=True)
+
+    def skip_maps(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Encoder maps at 1/8, 1/4 and 1/2 -> what is added at those levels."""
+        return tuple(skip(m) for skip, m in zip(self.skip, maps, strict=True))
+
+    def forward(
+        self, skips: Sequence[Tensor], fused: Tensor, code: Tensor
+    ) -> list[Tensor]:
+        """Return logits (P, 1, ·, ·) at 1/8, 1/4 and 1/2 of the side."""
+        x, logits = fused, []
+        for level, skip in enumerate(skips):
+            x = self.up[level](x)
+            if not self.transposed:
+                # After a 1x1 convolution: the same linear map, a quarter of the cost.
+                x = resize(x, (skip.shape[-2], skip.shape[-1]))
+            x = self.modulate[level](self.norm[level](x + skip), code)
+            x = self.refine[level](self.act(x))
+            logits.append(self.heads[level](x))
+        return logits
+
+
+class PromptUNet(nn.Module):
+    """Image + text -> mask, at any size whose sides are multiples of 32.
+
+    Parameters
+    ----------
+    settings : NetSettings
+        Widths, the text encoder's width, one or two decoders.
+    """
+
+    def __init__(self, settings: NetSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = build_encoder(
+            settings.backbone, settings.widths, settings.weights
+        )
+        widths = self.encoder.widths
+        self.neck = ContextNeck(widths[4], widths[3])
+        self.adapter = PromptAdapter(
+            settings.text_width, settings.slots, settings.grid, settings.code_width
+        )
+        self.fusion = TextVisionFusion(widths[3], settings.slots)
+        self.decoders = nn.ModuleList(
+            Decoder(
+                widths[3::-1],
+                settings.decoder_widths,
+                settings.code_width,
+                transposed=i == 0,
+            )
+            for i in range(settings.decoders)
+        )
+        self.presence = nn.Sequential(
+            nn.Linear(2 * widths[3] + settings.code_width, 64),
+            nn.LeakyReLU(0.01),
+            nn.Linear(64, 1),
+        )
+
+    def encode(self, image: Tensor) -> Features:
+        """(B, 3, H, W), each image of mean 0 and deviation 1 -> its features."""
+        *shallow, bottleneck, deepest = self.encoder(image)
+        vision = self.fusion.vision_parts(self.neck(deepest, bottleneck))
+        maps = shallow[::-1]
+        decoders = cast("list[Decoder]", self.decoders)
+        return Features(tuple(d.skip_maps(maps) for d in decoders), vision)
+
+    def prompt(self, tokens: Tensor, mask: Tensor) -> PromptCodes:
+        """Frozen tokens (K, L, D) and mask (K, L) -> codes of K prompts."""
+        codes: PromptCodes = self.adapter(tokens, mask)
+        return codes
+
+    def fuse(self, features: Features, codes: PromptCodes) -> Tensor:
+        """Features of P images asked by P prompts -> (P, C, H/16, W/16)."""
+        fused: Tensor = self.fusion(features.vision, codes)
+        return fused
+
+    def decode(
+        self, features: Features, fused: Tensor, codes: PromptCodes, decoder: int = 0
+    ) -> Decoded:
+        """Ask one decoder about P pairs; all arguments have P rows."""
+        skips = features.skips[decoder]
+        *deep, half = self.decoders[decoder](skips, fused, codes.vector)
+        full = (2 * half.shape[-2], 2 * half.shape[-1])
+        return Decoded(resize(half, full), tuple(reversed(deep)))
+
+    def present(self, fused: Tensor, codes: PromptCodes) -> Tensor:
+        """Return logits (P,) that the target is in the image at all."""
+        pooled = [fused.mean((2, 3)), fused.amax((2, 3)), codes.vector]
+        logit: Tensor = self.presence(torch.cat(pooled, dim=1))
+        return logit.squeeze(1)
+
+    def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(B, 3, H, W) and one prompt an image -> logits (B, 1, H, W)."""
+        features, codes = self.encode(image), self.prompt(tokens, mask)
+        return self.decode(features, self.fuse(features, codes), codes).logits
