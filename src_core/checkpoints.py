@@ -1,0 +1,210 @@
+"""Model versions and tensors on disk: safetensors only, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from src_core.config import ModelSettings, Settings
+from src_core.errors import CorruptError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file so that after a power cut it is there whole, or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced in one step; readable by its owner alone.
+    content : bytes
+        The whole file.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    # Windows cannot open a folder to flush it, and does not need to.
+    with contextlib.suppress(PermissionError, IsADirectoryError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]
+) -> None:
+    """Save tensors with a JSON note beside them in one file.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.safetensors``.
+    tensors : Mapping
+        By name.
+    meta : Mapping
+        What ``json`` can write.
+    """
+    held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    write_durably(path, save(held, {"meta": json.dumps(meta)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Load what :func:`save_tensors` wrote.
+
+    Raises
+    ------
+    CorruptError
+        If the file is not whole.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = json.loads((file.metadata() or {}).get("meta", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CorruptError(
+            f"'{path.name}' cannot be read ({error}); restore the file from a backup "
+            "or choose another model version."
+        ) from error
+
+
+class PresenceRule(Settings):
+    """When a target counts as found.
+
+    The score is ``sigmoid(slope·logit + bias)``, fitted on validation pairs where both
+    answers occur there.
+    """
+
+    slope: float = 1.0
+    bias: float = 0.0
+    threshold: float = Field(0.5, ge=0, le=1)
+
+
+class ModelCard(Settings):
+    """What is kept beside the weights of a model version, for ever.
+
+    Attributes
+    ----------
+    version : str
+        Its name, such as ``"v3"``.
+    created : str
+        UTC, ISO 8601.
+    position : int
+        The ledger position it was trained at.
+    parent : str
+        The version it went on from, ``""`` for none.
+    settings : ModelSettings
+        All of them.
+    targets : list of str
+        Ids of the targets it has learned.
+    labelled, unlabelled : int
+        Training images with and without truth.
+    steps, seconds : number
+        Of training.
+    validation : dict
+        Target id to Dice per image on the validation split; ``"mean"`` over targets.
+        Empty where there was no such split.
+    presence : PresenceRule
+    """
+
+    version: str
+    created: str
+    position: int
+    parent: str = ""
+    settings: ModelSettings
+    targets: list[str]
+    labelled: int
+    unlabelled: int
+    steps: int
+    seconds: float
+    validation: dict[str, float] = Field(default_factory=dict)
+    presence: PresenceRule = PresenceRule()
+
+
+WEIGHTS, CARD = "weights.safetensors", "model.json"
+
+
+def save_model(folder: Path, weights: Mapping[str, Tensor], card: ModelCard) -> Path:
+    """Write a model version below `folder`; it appears whole or not at all.
+
+    Returns
+    -------
+    Path
+        The version's own folder, ``folder / card.version``.
+    """
+    final = folder / card.version
+    partial = folder / f".{card.version}.{os.getpid()}.partial"
+    partial.mkdir(parents=True, mode=0o700)
+    save_tensors(partial / WEIGHTS, weights, {"version": card.version})
+    write_durably(partial / CARD, card.model_dump_json(indent=2).encode())
+    partial.rename(final)
+    return final
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read the card of a model version.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version.
+    CorruptError
+        If the card is not one of this program's.
+    """
+    try:
+        return ModelCard.model_validate_json((folder / CARD).read_bytes())
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"There is no model version '{folder.name}' in this project; "
+            "'lgssl models' lists those there are."
+        ) from error
+    except ValidationError as error:
+        raise CorruptError(
+            f"The model version '{folder.name}' has a damaged {CARD} "
+            f"({error.error_count()} errors); promote another version."
+        ) from error
+
+
+def load_model(folder: Path) -> tuple[ModelCard, dict[str, Tensor]]:
+    """Read card and weights of a model version; raises as :func:`load_card`."""
+    card = load_card(folder)
+    weights, _ = load_tensors(folder / WEIGHTS)
+    return card, weights
+
+
+def list_models(folder: Path) -> list[ModelCard]:
+    """Return the cards of all versions below `folder`, oldest first."""
+    if not folder.is_dir():
+        return []
+    names = [p for p in folder.iterdir() if (p / CARD).is_file() and p.name[0] != "."]
+    return sorted(
+        (load_card(p) for p in names), key=lambda card: version_number(card.version)
+    )
+
+
+def version_number(version: str) -> int:
+    """Return the number of a version: ``"v12"`` -> 12; 0 for any other name."""
+    digits = version.removeprefix("v")
+    return int(digits) if digits.isdigit() else 0
+
+
+def next_version(folder: Path) -> str:
+    """Return the name of the version to be written next."""
+    taken = [version_number(card.version) for card in list_models(folder)]
+    return f"v{max(taken, default=0) + 1}"

@@ -1,0 +1,88 @@
+"""Which device computes, and in which precision, asked of the machine itself."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+from src_core.errors import BadInputError
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+Net = TypeVar("Net", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A torch device and the precision that pays on it.
+
+    Attributes
+    ----------
+    torch : torch.device
+        Where tensors lie.
+    bf16 : bool
+        Whether bfloat16 autocast is faster here. On CPUs without native support it is
+        10 to 15 times *slower*, on others it doubles the speed of a step.
+    """
+
+    torch: torch.device
+    bf16: bool
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which networks run."""
+        if not self.bf16:
+            return nullcontext()
+        return torch.autocast(self.torch.type, torch.bfloat16)
+
+    def place(self, net: Net) -> Net:
+        """Move a network here, its weights laid out channels last."""
+        moved: Net = net.to(self.torch).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return moved
+
+    @property
+    def label(self) -> str:
+        """What to call it before a person."""
+        precision = "bfloat16" if self.bf16 else "float32"
+        if self.torch.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.torch)}, {precision}"
+        return f"CPU, {torch.get_num_threads()} threads, {precision}"
+
+
+def use_threads(count: int) -> None:
+    """Let torch use so many CPU threads; 0 means every core this process may use.
+
+    A worker process of dask starts with one, whatever the machine has.
+    """
+    if count == 0:
+        affinity = getattr(os, "sched_getaffinity", None)
+        count = len(affinity(0)) if affinity else (os.cpu_count() or 1)
+    torch.set_num_threads(count)
+
+
+def pick_device(name: DeviceName = "auto") -> Device:
+    """Return the device to compute on.
+
+    Raises
+    ------
+    BadInputError
+        If a GPU is asked for and none can be used.
+    """
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise BadInputError(
+            "No GPU can be used here (torch.cuda.is_available() is false); "
+            "use --device auto or --device cpu."
+        )
+    if name == "cpu" or not has_gpu:
+        return Device(torch.device("cpu"), _cpu_has_bf16())
+    return Device(torch.device("cuda"), torch.cuda.is_bf16_supported())
+
+
+def _cpu_has_bf16() -> bool:
+    has_amx: bool = torch.cpu._is_amx_tile_supported()
+    has_avx: bool = torch.cpu._is_avx512_bf16_supported()
+    return has_amx or has_avx

@@ -1,0 +1,21 @@
+"""Losses, one job a file; each is held to a slow float64 reference by its test."""
+
+from src_core.losses.consistency import agreement_loss, balanced_mean, difference_loss
+from src_core.losses.segmentation import (
+    cross_entropy,
+    deep_supervision_loss,
+    presence_loss,
+    segmentation_loss,
+    soft_dice_loss,
+)
+
+__all__ = [
+    "agreement_loss",
+    "balanced_mean",
+    "cross_entropy",
+    "deep_supervision_loss",
+    "difference_loss",
+    "presence_loss",
+    "segmentation_loss",
+    "soft_dice_loss",
+]

@@ -1,0 +1,87 @@
+"""Losses without labels: what two branches say should agree.
+
+LG-SSL's public code distils one branch into the other at temperature T = 2: binary
+cross-entropy of ``sigmoid(logit / T)`` against the detached other branch, times T².
+Its figure adds the agreement of *differences* between labelled and unlabelled images.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def agreement_loss(
+    student: Tensor, teacher: Tensor, *, temperature: float = 2.0
+) -> Tensor:
+    """Temperature distillation, element by element.
+
+    ``T²·BCE(σ(student/T), σ(teacher/T)) - T²·H(σ(teacher/T))``: the teacher's entropy
+    is taken off, so that full agreement costs nothing; the gradient is the source's.
+
+    Parameters
+    ----------
+    student, teacher : Tensor
+        Logits of one shape; no gradient flows to the teacher.
+    temperature : float
+        T.
+
+    Returns
+    -------
+    Tensor
+        The same shape, zero where both agree.
+    """
+    soft = torch.sigmoid(teacher.detach().float() / temperature)
+    scaled = student.float() / temperature
+    cross = F.binary_cross_entropy_with_logits(scaled, soft, reduction="none")
+    entropy = torch.special.entr(soft) + torch.special.entr(1.0 - soft)
+    divergence: Tensor = (cross - entropy) * temperature**2
+    return divergence
+
+
+def difference_loss(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
+    """Diversity in unified predictions: (P1 - Q1) against (P2 - Q2), squared.
+
+    P_i is decoder i on a labelled image, Q_i on the unlabelled one paired with it.
+
+    Parameters
+    ----------
+    p1, q1, p2, q2 : Tensor
+        Probabilities of one shape.
+
+    Returns
+    -------
+    Tensor
+        The same shape.
+    """
+    return ((p1 - q1) - (p2 - q2)).float().square()
+
+
+def balanced_mean(loss: Tensor, foreground: Tensor, weight: Tensor) -> Tensor:
+    """Mean over pixels in which foreground and background count the same.
+
+    With a target that covers 1-2 % of the picture a plain mean lets the background
+    decide, and self-training then empties every mask (measured: Dice 0.70 -> 0.16).
+
+    Parameters
+    ----------
+    loss : Tensor
+        (P, 1, H, W).
+    foreground : Tensor
+        The same shape, bool: what the teacher takes for the target.
+    weight : Tensor
+        The same shape, in [0, 1]: which pixels count at all.
+
+    Returns
+    -------
+    Tensor
+        A scalar. A side that no pixel speaks for adds nothing.
+    """
+    weight = weight.float()
+    inside = weight * foreground
+    outside = weight - inside
+    sides = [
+        (loss * side).sum() / side.sum().clamp_min(1.0) for side in (inside, outside)
+    ]
+    return 0.5 * (sides[0] + sides[1])

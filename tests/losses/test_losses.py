@@ -1,0 +1,157 @@
+"""Every loss against a slow float64 reference, values and gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from src_core import losses
+
+
+def _pair(seed: int, shape=(3, 1, 8, 6)):
+    rng = np.random.default_rng(seed)
+    logits = torch.tensor(rng.normal(0, 3, shape), dtype=torch.float64)
+    mask = torch.tensor(rng.random(shape) < 0.3, dtype=torch.float64)
+    return logits.requires_grad_(), mask
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _slow_dice(logits, mask, smooth=1.0):
+    rows = []
+    for x, m in zip(_sigmoid(logits), mask, strict=True):
+        top = 2 * sum(a * b for a, b in zip(x.flat, m.flat, strict=True)) + smooth
+        rows.append(1 - top / (x.sum() + m.sum() + smooth))
+    return np.array(rows)
+
+
+def _slow_bce(logits, mask):
+    p = _sigmoid(logits)
+    loss = -(mask * np.log(p) + (1 - mask) * np.log(1 - p))
+    return loss.reshape(len(loss), -1).mean(1)
+
+
+def _slow_deep(logits, mask):
+    return _slow_dice(logits, mask) + _slow_bce(logits, mask)
+
+
+CASES = {
+    "soft dice": (losses.soft_dice_loss, _slow_dice),
+    "cross-entropy": (losses.cross_entropy, _slow_bce),
+    "segmentation": (losses.segmentation_loss, _slow_deep),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("seed", range(3))
+def test_value_is_the_formula(name, seed):
+    fast, slow = CASES[name]
+    logits, mask = _pair(seed)
+    expected = slow(logits.detach().numpy(), mask.numpy())
+    np.testing.assert_allclose(fast(logits, mask).detach(), expected, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_is_the_slope(name):
+    fast, slow = CASES[name]
+    logits, mask = _pair(7, (1, 1, 3, 3))
+    fast(logits, mask).sum().backward()
+    step, x = 1e-5, logits.detach().numpy()
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += step
+        down[index] -= step
+        slope = (slow(up, mask.numpy()) - slow(down, mask.numpy())).sum() / (2 * step)
+        assert float(logits.grad[index]) == pytest.approx(slope, rel=2e-3, abs=2e-5)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_dice_is_between_zero_and_one_and_symmetric_in_masks(seed):
+    logits, mask = _pair(seed)
+    loss = losses.soft_dice_loss(logits, mask)
+    assert ((loss >= 0) & (loss <= 1)).all()
+    hard = torch.where(mask > 0, 40.0, -40.0)
+    torch.testing.assert_close(
+        losses.soft_dice_loss(hard, mask), torch.zeros(3), atol=1e-5, rtol=0
+    )
+
+
+def test_rightly_empty_costs_nothing():
+    logits, empty = torch.full((1, 1, 9, 9), -30.0), torch.zeros(1, 1, 9, 9)
+    assert float(losses.segmentation_loss(logits, empty)) == pytest.approx(0, abs=1e-6)
+
+
+def test_deep_supervision_weighs_scales_4_2_1():
+    logits, mask = _pair(1, (2, 1, 8, 8))
+    half, quarter = _pair(2, (2, 1, 4, 4))[0], _pair(3, (2, 1, 2, 2))[0]
+    m = mask.numpy()
+    m4 = m.reshape(2, 1, 4, 2, 4, 2).mean((3, 5))
+    m2 = m.reshape(2, 1, 2, 4, 2, 4).mean((3, 5))
+    expected = (
+        _slow_deep(logits.detach().numpy(), m)
+        + 0.5 * _slow_deep(half.detach().numpy(), m4)
+        + 0.25 * _slow_deep(quarter.detach().numpy(), m2)
+    ) / 1.75
+    found = losses.deep_supervision_loss(logits, [half, quarter], mask)
+    np.testing.assert_allclose(found.detach(), expected, rtol=2e-5)
+
+
+def test_presence_loss_is_cross_entropy():
+    logit, there = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0])
+    expected = -np.log(_sigmoid(np.array([2.0, -1.0])))
+    np.testing.assert_allclose(losses.presence_loss(logit, there), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
+def test_agreement_is_the_divergence_of_softened_answers(temperature):
+    student, teacher = _pair(4)[0], _pair(5)[0]
+    found = losses.agreement_loss(student, teacher, temperature=temperature)
+    p = _sigmoid(teacher.detach().numpy() / temperature)
+    q = _sigmoid(student.detach().numpy() / temperature)
+    divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    np.testing.assert_allclose(
+        found.detach(), divergence * temperature**2, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_agreement_teaches_the_student_alone_with_the_published_gradient():
+    student, teacher = _pair(4)[0], _pair(5)[0]
+    losses.agreement_loss(student, teacher, temperature=2.0).sum().backward()
+    assert teacher.grad is None
+    q = torch.sigmoid(student.detach() / 2)
+    p = torch.sigmoid(teacher.detach() / 2)
+    torch.testing.assert_close(student.grad, 2 * (q - p), atol=1e-5, rtol=1e-4)
+
+
+def test_difference_compares_differences():
+    p1, q1, p2, q2 = (torch.rand(2, 1, 3, 3, dtype=torch.float64) for _ in range(4))
+    expected = ((p1 - q1) - (p2 - q2)) ** 2
+    found = losses.difference_loss(p1, q1, p2, q2)
+    torch.testing.assert_close(found.double(), expected, atol=1e-6, rtol=1e-5)
+    same = losses.difference_loss(p1, q1, p1, q1)
+    assert float(same.abs().max()) == 0.0
+
+
+@pytest.mark.parametrize("share", [1, 5, 50])
+def test_balance_gives_both_sides_half_whatever_their_size(share):
+    inside = torch.zeros(1, 1, 10, 10, dtype=torch.bool)
+    inside.view(-1)[:share] = True
+    loss = torch.where(inside, 3.0, 1.0)
+    found = losses.balanced_mean(loss, inside, torch.ones_like(loss))
+    assert float(found) == pytest.approx(2.0)
+
+
+def test_balance_skips_pixels_without_weight_and_empty_sides():
+    inside = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    loss = torch.ones(1, 1, 4, 4)
+    weight = torch.zeros_like(loss)
+    assert float(losses.balanced_mean(loss, inside, weight)) == 0.0
+    weight[..., 0, :] = 1
+    loss[..., 1:, :] = 100
+    assert float(losses.balanced_mean(loss, inside, weight)) == pytest.approx(0.5)
