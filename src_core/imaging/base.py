@@ -1,0 +1,257 @@
+"""What every reader gives back, what a reader is, and how much memory it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Protocol
+
+from src_core.errors import BadInputError
+from src_core.geometry import spatial_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+MAX_DECODED_BYTES = 2**30
+"""Largest decoded image, 1 GiB; checked against what the header claims, before memory
+is taken. A CT of 512x512x600 voxels is 0.3 GiB."""
+
+AXES = "czyx"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded image with its place in the world.
+
+    World coordinates of oriented images are the patient's, in DICOM's sense: they
+    grow towards the Left, Posterior and Superior.
+
+    Attributes
+    ----------
+    pixels : array
+        One axis for each letter of `axes`; native byte order.
+    axes : str
+        A subset of ``"czyx"`` in that order, with y and x.
+    spacing : tuple of float
+        Size of a voxel along the spatial axes, in `unit`.
+    unit : str
+        ``"millimeter"``, ``"micrometer"``, or ``"pixel"`` where it is unknown.
+    origin : tuple of float
+        For each spatial axis the first voxel's centre, in `unit`; with an
+        orientation, its coordinate on the world axis that the axis runs along.
+    orientation : str
+        The letter (of LRPASI) towards which each spatial axis grows: ``"SPL"`` for
+        axes z, y, x; ``""`` where it is unknown.
+    name : str
+        The file's name.
+    group : str
+        A hint: images of one group show one patient; ``""`` where it is unknown.
+    direction : tuple of float
+        Row-major 3x3, a unit vector in L, P, S for each column z, y, x, where the
+        axes are oblique; ``()`` where `orientation` says it all.
+    lossy : bool
+        Whether compression changed values, so that label values cannot be trusted.
+    """
+
+    pixels: np.ndarray
+    axes: str
+    spacing: tuple[float, ...]
+    unit: str
+    origin: tuple[float, ...]
+    orientation: str
+    name: str
+    group: str = ""
+    direction: tuple[float, ...] = ()
+    lossy: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no other part of the program could make sense of."""
+        space = spatial_axes(self.axes)
+        if (
+            self.axes not in ("yx", "zyx", "cyx", "czyx")
+            or len(self.axes) != self.pixels.ndim
+            or len(self.spacing) != len(space)
+            or len(self.origin) != len(space)
+            or len(self.orientation) not in (0, len(space))
+        ):
+            raise BadInputError(
+                f"'{self.name}' has axes '{self.axes}', shape {self.pixels.shape} and "
+                f"spacing {self.spacing}, which do not fit one another; export it "
+                "again with y and x, and at most z and channels."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read.
+
+    Attributes
+    ----------
+    labels : bool
+        The file holds label values: a coloured palette gives its indices.
+    salt : str
+        Secret that turns a patient's identifier into a pseudonym; a project keeps
+        its own, so that a patient stays one group for ever. Empty: one that is drawn
+        anew in every process.
+    """
+
+    labels: bool = False
+    salt: str = ""
+
+
+DEFAULT_OPTIONS = ReadOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportItem:
+    """One image of a project with its masks, on the way out.
+
+    Attributes
+    ----------
+    stem : str
+        What its files are called, without suffix; no two items share one.
+    picture : Picture
+        The image and its place in the world.
+    masks : mapping of str to array
+        Target's name to 0 and not 0 over the spatial axes. A target that nobody has
+        looked for is not there; one that is absent is all 0.
+    """
+
+    stem: str
+    picture: Picture
+    masks: Mapping[str, np.ndarray]
+
+
+class Exporter(Protocol):
+    """Writes images with their masks in one format."""
+
+    def __call__(self, items: Iterable[ExportItem], out: Path) -> list[Path]:
+        """Write below the folder `out`, taking one item at a time.
+
+        Returns
+        -------
+        list of Path
+            What was written.
+
+        Raises
+        ------
+        BadInputError
+            If the format cannot hold an item, or a file is there already.
+        MissingExtraError
+            If a library is needed that is not installed.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """One family of formats.
+
+    Attributes
+    ----------
+    name : str
+        As people call it, for messages.
+    suffixes : tuple of str
+        Lower case, dot included.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def suffixes(self) -> tuple[str, ...]: ...
+
+    def can_read(self, path: Path) -> bool:
+        """Whether the file looks like one of this family; cheap."""
+        ...
+
+    def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
+        """Decode the file.
+
+        Raises
+        ------
+        BadInputError
+            If it is damaged, too large, or holds what cannot be taken.
+        MissingExtraError
+            If a library is needed that is not installed.
+        """
+        ...
+
+
+def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether the file's name ends in one of these, in any case."""
+    return path.name.lower().endswith(suffixes)
+
+
+def check_size(path: Path, shape: Sequence[int], itemsize: int) -> int:
+    """Return the decoded size in bytes that a header claims.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    shape : sequence of int
+        As claimed by the header.
+    itemsize : int
+        Bytes a value.
+
+    Raises
+    ------
+    BadInputError
+        If an axis is empty, or the whole would exceed `MAX_DECODED_BYTES`.
+    """
+    if not shape or min(shape) < 1:
+        raise BadInputError(
+            f"'{path}' claims the shape {tuple(shape)}, which holds no pixels; "
+            "the file is damaged or empty, export it again."
+        )
+    size = prod(int(n) for n in shape) * itemsize
+    if size > MAX_DECODED_BYTES:
+        raise BadInputError(
+            f"'{path}' would take {size / 2**30:.1f} GiB decoded, more than the limit "
+            f"of {MAX_DECODED_BYTES / 2**30:g} GiB; crop it or divide it into parts."
+        )
+    return size
+
+
+_METRES = {
+    "angstrom": 1e-10,
+    "å": 1e-10,
+    "nm": 1e-9,
+    "nanometer": 1e-9,
+    "um": 1e-6,
+    "µm": 1e-6,
+    "μm": 1e-6,
+    "\\u00b5m": 1e-6,
+    "micron": 1e-6,
+    "microns": 1e-6,
+    "micrometer": 1e-6,
+    "mm": 1e-3,
+    "millimeter": 1e-3,
+    "cm": 1e-2,
+    "centimeter": 1e-2,
+    "inch": 0.0254,
+    "m": 1.0,
+    "meter": 1.0,
+}
+
+
+def common_unit(units: Sequence[str]) -> tuple[tuple[float, ...], str]:
+    """Bring each axis's unit of length to one for all.
+
+    Returns
+    -------
+    factors : tuple of float
+        What to multiply each axis's lengths by.
+    unit : str
+        ``"millimeter"`` where an axis has millimetres or more, ``"micrometer"`` for
+        smaller ones, ``"pixel"`` (factors 1) where any unit is unknown.
+    """
+    metres = [_METRES.get(unit.strip().lower()) for unit in units]
+    known = [m for m in metres if m is not None]
+    if not known or len(known) < len(metres):
+        return (1.0,) * len(metres), "pixel"
+    whole, unit = (1e-3, "millimeter") if max(known) >= 1e-3 else (1e-6, "micrometer")
+    return tuple(m / whole for m in known), unit
