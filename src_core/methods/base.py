@@ -1,0 +1,224 @@
+"""The seam of a method: how a batch becomes a loss. The loop is never its own."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from pydantic import ValidationError
+from torch import Generator, Tensor, nn
+
+from src_core.config import NetSettings, Settings
+from src_core.errors import BadInputError
+from src_core.losses import deep_supervision_loss, presence_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from src_core.nets import Decoded, Features, PromptCodes, PromptUNet
+    from src_core.text.base import TextFeatures
+
+PRESENCE_WEIGHT = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B images and P pairs: which image is asked with which prompt.
+
+    The labelled and the unlabelled batch of a step are paired row by row: pair p asks
+    image ``image_of[p]`` of either batch with the same prompt.
+
+    Attributes
+    ----------
+    images : Tensor
+        (B, 3, S, S), each of mean 0 and deviation 1. The labelled ones are moved and
+        jittered; the unlabelled ones only moved, a method perturbs them itself.
+    text : TextFeatures
+        P rows, frozen.
+    image_of : Tensor
+        (P,) long.
+    target_of : Tensor
+        (P,) long, which target the prompt means; wordings differ, the target does not.
+    masks : Tensor or None
+        (P, 1, S, S) of 0 and 1; None where nobody labelled.
+    counts : Tensor
+        (P,) of 0 and 1: whether the pair counts in this batch. An unlabelled pair
+        does not where its image is in truth labelled for that target.
+    """
+
+    images: Tensor
+    text: TextFeatures
+    image_of: Tensor
+    target_of: Tensor
+    masks: Tensor | None
+    counts: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where in its budget the training stands.
+
+    Attributes
+    ----------
+    progress : float
+        Share of the budget that is spent, 0 to 1.
+    unlabelled : float
+        0 while burning in, rising to 1 along the ramp.
+    rng : Generator
+        The only source of chance of a step.
+    """
+
+    progress: float
+    unlabelled: float
+    rng: Generator
+
+
+Losses = dict[str, Tensor]
+
+
+class Method(nn.Module, ABC):
+    """A network, its average, and the way from batches to a loss.
+
+    Parameters
+    ----------
+    net : PromptUNet
+        Is trained.
+    options : Mapping
+        The method's own settings, checked against :attr:`Options`.
+    average : float
+        EMA decay of the averaged copy, which is also the teacher where there is one.
+    """
+
+    name: ClassVar[str]
+    decoders: ClassVar[int] = 1
+    uses_unlabelled: ClassVar[bool] = True
+
+    class Options(Settings):
+        """Settings of this method alone."""
+
+    def __init__(
+        self, net: PromptUNet, options: Mapping[str, Any], *, average: float
+    ) -> None:
+        super().__init__()
+        try:
+            self.options = self.Options(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadInputError(
+                f"The method '{self.name}' has no such setting or value: "
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
+            ) from error
+        self.net = net
+        self.average = copy.deepcopy(net).eval().requires_grad_(False)
+        self._decay = average
+        self._steps = 0
+
+    @classmethod
+    def net_settings(cls, settings: NetSettings) -> NetSettings:
+        """Return the settings of the network that this method trains."""
+        return settings.model_copy(update={"decoders": cls.decoders})
+
+    @abstractmethod
+    def forward(
+        self, labelled: Batch, unlabelled: Batch | None, moment: Moment
+    ) -> Losses:
+        """Return ``{"loss": total, ...parts}``, scalars.
+
+        Parameters
+        ----------
+        labelled : Batch
+            With masks.
+        unlabelled : Batch or None
+            Without; None while burning in and for methods that have no use for it.
+        moment : Moment
+            Where the training stands.
+        """
+
+    def after_step(self) -> None:
+        """Move the average: EMA whose decay grows at first, buffers as well."""
+        self._steps += 1
+        decay = min(self._decay, self._steps / (self._steps + 10))
+        with torch.no_grad():
+            mine = [
+                p for p in self.average.state_dict().values() if p.is_floating_point()
+            ]
+            new = [p for p in self.net.state_dict().values() if p.is_floating_point()]
+            torch._foreach_lerp_(mine, new, 1.0 - decay)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the network said to the P pairs of a batch, by each decoder."""
+
+    decoded: tuple[Decoded, ...]
+    presence: Tensor
+
+
+def ask(
+    net: PromptUNet,
+    batch: Batch,
+    *,
+    images: Tensor | None = None,
+    stop_gradient: bool = False,
+) -> Answer:
+    """Ask every decoder about every pair of a batch.
+
+    Parameters
+    ----------
+    net : PromptUNet
+        The network.
+    batch : Batch
+        Pairs and prompts.
+    images : Tensor, optional
+        Another view of ``batch.images``, (B, 3, S, S).
+    stop_gradient : bool
+        Cut the prompts' features off: they are learned from labelled images only.
+    """
+    features = net.encode(batch.images if images is None else images)
+    codes = net.prompt(batch.text.tokens, batch.text.mask)
+    return answer(
+        net, features, codes.detach() if stop_gradient else codes, batch.image_of
+    )
+
+
+def answer(
+    net: PromptUNet, features: Features, codes: PromptCodes, image_of: Tensor
+) -> Answer:
+    """Ask every decoder about P pairs: image ``image_of[p]`` with code p."""
+    features = features.select(image_of)
+    fused = net.fuse(features, codes)
+    decoded = tuple(
+        net.decode(features, fused, codes, decoder)
+        for decoder in range(len(net.decoders))
+    )
+    return Answer(decoded, net.present(fused, codes))
+
+
+def supervised_losses(answers: Answer, batch: Batch) -> Losses:
+    """Return the supervised parts on the labelled pairs, a mean over those that count.
+
+    Raises
+    ------
+    ValueError
+        If the batch has no masks.
+    """
+    if batch.masks is None:
+        raise ValueError("a labelled batch has masks")
+    weights = batch.counts / batch.counts.sum().clamp_min(1.0)
+    segmentation = torch.stack(
+        [
+            (deep_supervision_loss(d.logits, d.deep, batch.masks) * weights).sum()
+            for d in answers.decoded
+        ]
+    ).mean()
+    there = (batch.masks.flatten(1).amax(1) > 0).float()
+    presence = (presence_loss(answers.presence, there) * weights).sum()
+    return {"segmentation": segmentation, "presence": PRESENCE_WEIGHT * presence}
+
+
+def total(losses: Losses) -> Losses:
+    """Return the losses with their sum as ``"loss"``."""
+    return {"loss": torch.stack(list(losses.values())).sum(), **losses}

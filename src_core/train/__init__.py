@@ -1,0 +1,18 @@
+"""Training: one loop for every method."""
+
+from src_core.train.loop import Hooks, Look, Progress, Trained, Training
+from src_core.train.pool import Item, Pool
+from src_core.train.schedule import Budget
+from src_core.train.wordings import Wordings
+
+__all__ = [
+    "Budget",
+    "Hooks",
+    "Item",
+    "Look",
+    "Pool",
+    "Progress",
+    "Trained",
+    "Training",
+    "Wordings",
+]

@@ -1,0 +1,401 @@
+"""The only training loop: a method says how a batch becomes a loss."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from src_core.checkpoints import load_tensors, save_tensors
+from src_core.errors import CorruptError, UserError
+from src_core.methods import Method, Moment, method_class
+from src_core.nets import PromptUNet
+from src_core.train.sampler import Sampler
+from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
+from src_core.train.validate import Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from src_core.config import ModelSettings
+    from src_core.devices import Device
+    from src_core.train.pool import Pool
+    from src_core.train.wordings import Wordings
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the validation split.
+
+    Attributes
+    ----------
+    step : int
+    seconds : float
+        Of training until then.
+    raw, average : float
+        Dice of the trained and of the averaged weights; NaN without a split.
+    """
+
+    step: int
+    seconds: float
+    raw: float
+    average: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the loop tells while it runs.
+
+    Attributes
+    ----------
+    phase : str
+        ``"labelled images"`` while burning in, then ``"all images"``.
+    step : int
+    done : float
+        Share of the budget, 0 to 1.
+    seconds, seconds_left : float
+    losses : dict
+        Name to value of the last step that was looked at.
+    looks : tuple of Look
+        The validation curve so far.
+    """
+
+    phase: str
+    step: int
+    done: float
+    seconds: float
+    seconds_left: float
+    losses: dict[str, float]
+    looks: tuple[Look, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gave.
+
+    Attributes
+    ----------
+    weights : dict
+        The network's state, of the best look at the validation split.
+    dice : float
+        Of that look; NaN without a validation split.
+    step : int
+        Steps made.
+    seconds : float
+        Of training, resumed runs added up.
+    looks : tuple of Look
+    stopped : bool
+        Whether it was asked to stop before its budget was spent.
+    """
+
+    weights: State
+    dice: float
+    step: int
+    seconds: float
+    looks: tuple[Look, ...]
+    stopped: bool
+
+
+@dataclass(slots=True)
+class Hooks:
+    """How the loop talks to whoever runs it.
+
+    Attributes
+    ----------
+    report : callable
+        Called with a :class:`Progress`, about twice a second.
+    should_stop : callable
+        Asked at every step; True ends the training with the best so far.
+    checkpoint : Path, optional
+        A file to save to every so often, and to resume from where it exists.
+    """
+
+    report: Callable[[Progress], None] = lambda progress: None
+    should_stop: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+
+
+@dataclass(slots=True)
+class _Course:
+    """The part of a training's state that is not tensors of a network."""
+
+    step: int = 0
+    began: float | None = None
+    looks: list[Look] = field(default_factory=list)
+    best: State | None = None
+    best_dice: float = -math.inf
+
+
+class Training:
+    """One training of one method on one pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        Already on the device.
+    wordings : Wordings
+        The prompts.
+    settings : ModelSettings
+        Method, network, loop, seed.
+    device : Device
+        Where to compute.
+    budget : Budget
+        How long.
+    hooks : Hooks
+        Progress, stop, checkpoint.
+    start : dict, optional
+        Weights of the version to go on from; fresh ones if not given.
+
+    Raises
+    ------
+    UserError
+        If no training image has truth.
+    """
+
+    REPORT_EVERY = 0.5
+    LOOKING = 0.1
+
+    def __init__(
+        self,
+        pool: Pool,
+        wordings: Wordings,
+        settings: ModelSettings,
+        device: Device,
+        budget: Budget,
+        hooks: Hooks | None = None,
+        start: State | None = None,
+    ) -> None:
+        if len(pool.labelled) == 0:
+            raise UserError(
+                "There is nothing to learn from: no training image has a finished "
+                "mask. Correct and save at least one, then train."
+            )
+        self.settings, self.device = settings, device
+        self.budget, self.hooks = budget, hooks or Hooks()
+        torch.manual_seed(settings.seed)
+        self.rng = torch.Generator().manual_seed(settings.seed)
+        kind = method_class(settings.method)
+        net = PromptUNet(kind.net_settings(settings.net))
+        if start is not None:
+            warm_start(net, start)
+        net = device.place(net)
+        self.method = kind(
+            net, settings.method_options, average=settings.train.average
+        ).train()
+        self.method.average.eval()
+        self.burn_in = BurnIn()
+        self.sampler = Sampler(pool, wordings, settings.train, self.rng)
+        self.validation = Validation(pool, wordings)
+        self.optimiser = torch.optim.AdamW(
+            [p for p in self.method.net.parameters() if p.requires_grad],
+            lr=settings.train.learning_rate,
+            weight_decay=settings.train.weight_decay,
+            fused=True,
+        )
+        self.course = _Course()
+        self._losses: dict[str, float] = {}
+        self._looking = 0.0
+
+    def run(self) -> Trained:
+        """Train until the budget is spent or the stop is asked for."""
+        self._resume()
+        train, course = self.settings.train, self.course
+        next_look = self._next_look()
+        last_report = last_save = time.monotonic()
+        stopped = False
+        while (done := self.budget.progress(course.step)) < 1.0:
+            if stopped := self.hooks.should_stop():
+                break
+            losses = self._step(done)
+            course.step += 1
+            now = time.monotonic()
+            if now - last_report >= self.REPORT_EVERY:
+                last_report = now
+                self._losses = {
+                    name: float(value.detach()) for name, value in losses.items()
+                }
+                self._report()
+            if done >= next_look and self._may_look():
+                next_look = self._next_look()
+                self._look()
+                self._report()
+            if self.hooks.checkpoint and now - last_save >= train.checkpoint_seconds:
+                self._save(self.hooks.checkpoint)
+                last_save = time.monotonic()
+        if not course.looks or course.looks[-1].step != course.step:
+            self._look()
+        self._report()
+        assert course.best is not None
+        return Trained(
+            course.best,
+            course.best_dice if len(self.validation) else math.nan,
+            course.step,
+            self.budget.elapsed(),
+            tuple(course.looks),
+            stopped,
+        )
+
+    def _next_look(self) -> float:
+        """Progress at which the validation split is looked at next."""
+        count = self.settings.train.validations
+        done = self.budget.progress(self.course.step)
+        return (math.floor(done * count + 1e-9) + 1) / count
+
+    def _may_look(self) -> bool:
+        """Looking may cost a tenth of the time: many pairs are looked at less often.
+
+        A budget of steps is kept to the letter, so that it repeats itself.
+        """
+        if self.budget.steps is not None:
+            return True
+        return self._looking <= self.LOOKING * self.budget.elapsed()
+
+    def _step(self, done: float) -> State:
+        train = self.settings.train
+        for group in self.optimiser.param_groups:
+            group["lr"] = train.learning_rate * learning_rate_factor(done, train.warmup)
+        weight = self._unlabelled_weight(done)
+        labelled, unlabelled = self.sampler.draw(unlabelled=weight > 0)
+        with self.device.autocast():
+            losses: State = self.method(
+                labelled, unlabelled, Moment(done, weight, self.rng)
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(
+            self.method.net.parameters(), train.gradient_clip
+        )
+        self.optimiser.step()
+        self.method.after_step()
+        return losses
+
+    def _unlabelled_weight(self, done: float) -> float:
+        if not self.method.uses_unlabelled:
+            return 0.0
+        course = self.course
+        if (
+            course.began is None
+            and done >= self.burn_in.start
+            and self._teacher_is_good()
+        ):
+            course.began = done
+        return self.burn_in.ramp(done, course.began)
+
+    def _teacher_is_good(self) -> bool:
+        if len(self.validation) == 0:
+            return True
+        return bool(self.course.looks) and (
+            self.course.looks[-1].average >= self.burn_in.dice
+        )
+
+    def _look(self) -> None:
+        """Score trained and averaged weights, and keep the better of the two."""
+        course, nets = self.course, (self.method.net, self.method.average)
+        if len(self.validation) == 0:
+            course.best = _copy(self.method.average)
+            course.looks.append(
+                Look(course.step, self.budget.elapsed(), math.nan, math.nan)
+            )
+            return
+        started = time.monotonic()
+        raw, average = (self.validation.score(net, self.device) for net in nets)
+        self._looking += time.monotonic() - started
+        course.looks.append(Look(course.step, self.budget.elapsed(), raw, average))
+        dice, net = max((raw, nets[0]), (average, nets[1]), key=lambda pair: pair[0])
+        if dice >= course.best_dice:
+            course.best_dice, course.best = dice, _copy(net)
+
+    def _report(self) -> None:
+        course = self.course
+        self.hooks.report(
+            Progress(
+                "labelled images" if course.began is None else "all images",
+                course.step,
+                self.budget.progress(course.step),
+                self.budget.elapsed(),
+                self.budget.seconds_left(course.step),
+                dict(self._losses),
+                tuple(course.looks),
+            )
+        )
+
+    def _save(self, path: Path) -> None:
+        course = self.course
+        tensors = {f"method.{k}": v for k, v in self.method.state_dict().items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
+        tensors |= {f"best.{k}": v for k, v in (course.best or {}).items()}
+        tensors["rng"] = self.rng.get_state()
+        looks = [[k.step, k.seconds, k.raw, k.average] for k in course.looks]
+        meta = {
+            "step": course.step,
+            "began": course.began,
+            "looks": looks,
+            "best_dice": course.best_dice if course.best else None,
+            "seconds": self.budget.elapsed(),
+            "settings": self.settings.model_dump(mode="json"),
+        }
+        save_tensors(path, tensors, meta)
+
+    def _resume(self) -> None:
+        path = self.hooks.checkpoint
+        if path is None or not path.exists():
+            return
+        try:
+            tensors, meta = load_tensors(path)
+        except CorruptError:
+            return  # written durably, so only a foreign hand can have torn it
+        if meta["settings"] != self.settings.model_dump(mode="json"):
+            return  # another training's
+        self.method.load_state_dict(_under(tensors, "method."))
+        self.method._steps = meta["step"]
+        parameters = self.optimiser.param_groups[0]["params"]
+        state: dict[int, State] = {}
+        for name, tensor in _under(tensors, "optimiser.").items():
+            index, key = name.split(".", 1)
+            like = parameters[int(index)]
+            if tensor.shape == like.shape:
+                # The fused optimiser walks both in memory order: a moment must be
+                # laid out (channels last) as its parameter is.
+                tensor = torch.empty_like(like).copy_(tensor).detach()
+            state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self.rng.set_state(tensors["rng"])
+        self.budget.spent += meta["seconds"]
+        best = _under(tensors, "best.") or None
+        self.course = _Course(
+            meta["step"],
+            meta["began"],
+            [Look(*look) for look in meta["looks"]],
+            best,
+            meta["best_dice"] if best else -math.inf,
+        )
+
+
+def warm_start(net: PromptUNet, weights: State) -> None:
+    """Load the weights of an earlier version where name and shape agree.
+
+    A version trained by another method may lack the second decoder; what is missing
+    keeps its fresh weights.
+    """
+    mine = net.state_dict()
+    fits = {k: v for k, v in weights.items() if k in mine and mine[k].shape == v.shape}
+    net.load_state_dict(fits, strict=False)
+
+
+def _copy(net: Method | PromptUNet) -> State:
+    return {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}
+
+
+def _under(tensors: State, prefix: str) -> State:
+    return {
+        k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+    }

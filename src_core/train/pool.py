@@ -1,0 +1,166 @@
+"""The images of a round, decoded once and kept in memory as 8-bit squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from src_core.geometry import Letterbox
+from src_core.imaging.prepare import (
+    intensity_statistics,
+    into_square,
+    mask_into_square,
+    to_channels,
+    to_uint8,
+)
+from src_core.types import Split, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from src_core.config import FrameSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One 2-D picture as it goes into a pool.
+
+    Attributes
+    ----------
+    image : str
+        Its id.
+    pixels : ndarray
+        With `axes` ``"yx"`` or ``"cyx"``.
+    axes : str
+        As above.
+    split : Split
+        Test images never enter a pool.
+    truth : dict
+        Target id to mask (H, W) of 0 and 1; a target that nobody labelled is missing,
+        one that was looked for and is not there has an empty mask.
+    caption : str
+        A sentence about this very picture.
+    """
+
+    image: str
+    pixels: NDArray[np.generic]
+    axes: str
+    split: Split
+    truth: dict[str, NDArray[np.uint8]]
+    caption: str = ""
+
+
+class Pool:
+    """All pictures of a round at the network's size.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        Consumed once.
+    targets : sequence of Target
+        What can be asked for; fixes the targets' order.
+    size : int
+        S, side of the square in pixels.
+    frame : FrameSettings
+        The intensity window.
+
+    Attributes
+    ----------
+    squares : Tensor
+        (N, C, S, S) uint8; C is 1 where every picture is grey.
+    mean, deviation : Tensor
+        (N,) float32.
+    rows : Tensor
+        (N, T) long: row of `masks` with the truth of image n and target t, or -1.
+    masks : Tensor
+        (M, S, S) uint8 of 0 and 1.
+    splits : list of Split
+        (N,).
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        targets: Sequence[Target],
+        size: int,
+        frame: FrameSettings,
+    ) -> None:
+        self.targets = tuple(targets)
+        self.size = size
+        index = {target.id: t for t, target in enumerate(self.targets)}
+        squares: list[Tensor] = []
+        statistics: list[tuple[float, float]] = []
+        masks: list[Tensor] = []
+        rows: list[list[int]] = []
+        self.images: list[str] = []
+        self.splits: list[Split] = []
+        self.captions: list[str] = []
+        for item in items:
+            pixels = to_uint8(
+                to_channels(item.pixels, item.axes), frame.low, frame.high
+            )
+            box = Letterbox(pixels.shape[1], pixels.shape[2], size)
+            square = into_square(pixels, box)
+            squares.append(square)
+            statistics.append(intensity_statistics(square, box))
+            row = [-1] * len(self.targets)
+            for target, mask in item.truth.items():
+                row[index[target]] = len(masks)
+                masks.append(mask_into_square(mask, box))
+            rows.append(row)
+            self.images.append(item.image)
+            self.splits.append(item.split)
+            self.captions.append(item.caption)
+        self.squares = _stacked(squares, size)
+        self.mean, self.deviation = (
+            torch.tensor([s[i] for s in statistics], dtype=torch.float32)
+            for i in (0, 1)
+        )
+        self.rows = torch.tensor(rows, dtype=torch.long).view(-1, len(self.targets))
+        empty = torch.zeros((0, size, size), dtype=torch.uint8)
+        self.masks = torch.stack(masks) if masks else empty
+        split = [s == Split.TRAIN for s in self.splits]
+        self.is_train = torch.tensor(split, dtype=torch.bool)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def labelled(self) -> Tensor:
+        """(n,) long: training images with truth for at least one target."""
+        return torch.nonzero((self.rows >= 0).any(1) & self.is_train).flatten()
+
+    @property
+    def unlabelled(self) -> Tensor:
+        """(n,) long: training images that lack truth for at least one target."""
+        return torch.nonzero((self.rows < 0).any(1) & self.is_train).flatten()
+
+    @property
+    def learned(self) -> Tensor:
+        """(n,) long: targets that some training image has truth for."""
+        known = (self.rows >= 0) & self.is_train[:, None]
+        return torch.nonzero(known.any(0)).flatten()
+
+    def pairs(self, split: Split) -> Tensor:
+        """(n, 2) long: image and target of every truth of a split."""
+        wanted = torch.tensor([s == split for s in self.splits], dtype=torch.bool)
+        return torch.nonzero((self.rows >= 0) & wanted[:, None])
+
+    def to(self, device: torch.device) -> Pool:
+        """Move pixels and masks to a device; returns itself."""
+        self.squares, self.masks = self.squares.to(device), self.masks.to(device)
+        self.mean, self.deviation = self.mean.to(device), self.deviation.to(device)
+        return self
+
+
+def _stacked(squares: list[Tensor], size: int) -> Tensor:
+    if not squares:
+        return torch.zeros((0, 1, size, size), dtype=torch.uint8)
+    channels = max(len(square) for square in squares)
+    return torch.stack([square.expand(channels, -1, -1) for square in squares])

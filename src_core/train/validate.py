@@ -1,0 +1,78 @@
+"""Scores of a network on the pool's validation pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from src_core.imaging.prepare import standardise
+from src_core.types import Split
+
+if TYPE_CHECKING:
+    from src_core.devices import Device
+    from src_core.nets import PromptUNet
+    from src_core.train.pool import Pool
+    from src_core.train.wordings import Wordings
+
+
+class Validation:
+    """A fixed set of validation pairs, asked with each target's usual wording.
+
+    Parameters
+    ----------
+    pool : Pool
+        With validation pictures.
+    wordings : Wordings
+        The prompts.
+    limit : int
+        At most so many pairs, spread evenly over the split: a look at all of them
+        would cost a short round more than it tells.
+    """
+
+    def __init__(self, pool: Pool, wordings: Wordings, limit: int = 120) -> None:
+        pairs = pool.pairs(Split.VAL)
+        if len(pairs) > limit:
+            pairs = pairs[torch.linspace(0, len(pairs) - 1, limit).round().long()]
+        self.pool, self.wordings, self.pairs = pool, wordings, pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def score(self, net: PromptUNet, device: Device, batch: int = 16) -> float:
+        """Mean over targets of the mean Dice over pairs, at the network's size."""
+        dices = self.dices(net, device, batch)
+        targets = self.pairs[:, 1]
+        means = [dices[targets == t].mean() for t in targets.unique()]
+        return float(torch.stack(means).mean())
+
+    @torch.no_grad()
+    def dices(self, net: PromptUNet, device: Device, batch: int = 16) -> Tensor:
+        """Dice of each pair (n,), 1 where both masks are empty."""
+        was_training = net.training
+        net.eval()
+        dices = []
+        for part in self.pairs.split(batch):
+            images, image_of = part[:, 0].unique(return_inverse=True)
+            at = images.to(self.pool.squares.device)
+            view = standardise(
+                self.pool.squares[at], self.pool.mean[at], self.pool.deviation[at]
+            ).contiguous(memory_format=torch.channels_last)
+            rows = torch.tensor([self.wordings.first(int(t)) for t in part[:, 1]])
+            text = self.wordings.select(rows, view.device)
+            with device.autocast():
+                features = net.encode(view).select(image_of.to(view.device))
+                codes = net.prompt(text.tokens, text.mask)
+                logits = net.decode(features, net.fuse(features, codes), codes).logits
+            found = (logits[:, 0] > 0).flatten(1)
+            truth_rows = self.pool.rows[part[:, 0], part[:, 1]].to(view.device)
+            truth = (self.pool.masks[truth_rows] > 0).flatten(1)
+            overlap = (found & truth).sum(1).float()
+            size = (found.sum(1) + truth.sum(1)).float()
+            ones = torch.ones_like(overlap)
+            dices.append(
+                torch.where(size > 0, 2 * overlap / size.clamp_min(1), ones).cpu()
+            )
+        net.train(was_training)
+        return torch.cat(dices)

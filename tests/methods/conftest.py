@@ -1,0 +1,63 @@
+"""A small network and small batches for every method."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from src_core.config import NetSettings
+from src_core.methods import Batch
+from src_core.text import TextFeatures
+
+WIDTH, SIDE = 16, 64
+TINY = NetSettings(
+    widths=(8, 8, 16, 16, 16),
+    decoder_widths=(16, 8, 8),
+    text_width=WIDTH,
+    slots=2,
+    grid=4,
+    code_width=16,
+)
+
+
+def make_batch(
+    seed: int, *, labelled: bool, images: int = 3, targets: int = 2
+) -> Batch:
+    """Discs (target 0) and bars (target 1): each image is asked for both."""
+    rng = torch.Generator().manual_seed(seed)
+    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    masks, pictures = [], []
+    for _ in range(images):
+        cy, cx = (torch.rand(2, generator=rng) * 20 + 12).tolist()
+        disc = ((y - cy) ** 2 + (x - cx) ** 2 < 81).float()
+        bar = ((y > 44) & (y < 56)).float() * (1 - disc)
+        noise = torch.randn(SIDE, SIDE, generator=rng) * 0.3
+        pictures.append((2 * disc - 1.5 * bar + noise).expand(3, -1, -1))
+        masks.append(torch.stack([disc, bar][:targets])[:, None])
+    text = torch.Generator().manual_seed(99)
+    tokens = torch.randn(targets, 4, WIDTH, generator=text).repeat(images, 1, 1)
+    mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
+    pairs = images * targets
+    return Batch(
+        torch.stack(pictures),
+        TextFeatures(tokens, mask, tokens.mean(1)),
+        torch.arange(images).repeat_interleave(targets),
+        torch.arange(targets).repeat(images),
+        torch.cat(masks) if labelled else None,
+        torch.ones(pairs),
+    )
+
+
+@pytest.fixture
+def labelled() -> Batch:
+    return make_batch(0, labelled=True)
+
+
+@pytest.fixture
+def unlabelled() -> Batch:
+    return make_batch(1, labelled=False)
+
+
+@pytest.fixture
+def tiny() -> NetSettings:
+    return TINY

@@ -1,0 +1,145 @@
+"""LG-SSL's own promises: stop-gradient, hybrid consistency, CutMix of answers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from src_core.losses import balanced_mean
+from src_core.methods import METHODS, Moment
+from src_core.methods.base import ask
+from src_core.methods.lg_ssl import CutMix
+from src_core.nets import PromptUNet
+
+
+def _method(tiny, **options):
+    torch.manual_seed(0)
+    kind = METHODS["lg-ssl"]
+    return kind(PromptUNet(kind.net_settings(tiny)), options, average=0.9).train()
+
+
+def _rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def _unlabelled_loss(method, labelled, unlabelled):
+    """The part of the loss that unlabelled images make."""
+    answers = ask(method.net, labelled)
+    detached = dataclasses.replace(
+        answers,
+        decoded=tuple(
+            dataclasses.replace(d, logits=d.logits.detach()) for d in answers.decoded
+        ),
+    )
+    parts = method._hybrid_consistency(detached, unlabelled, Moment(0.9, 1.0, _rng()))
+    return torch.stack(list(parts.values())).sum()
+
+
+def _adapter_gradient(method):
+    return [p.grad for p in method.net.adapter.parameters() if p.grad is not None]
+
+
+def test_prompts_learn_nothing_from_unlabelled_images(tiny, labelled, unlabelled):
+    method = _method(tiny, confidence=0.5)
+    _unlabelled_loss(method, labelled, unlabelled).backward()
+    assert _adapter_gradient(method) == []
+    assert method.net.encoder.stem[0].weight.grad.abs().sum() > 0
+
+
+def test_prompts_learn_from_labelled_images(tiny, labelled):
+    method = _method(tiny)
+    method(labelled, None, Moment(0.1, 0.0, _rng()))["loss"].backward()
+    assert all(gradient.abs().sum() > 0 for gradient in _adapter_gradient(method))
+
+
+def test_without_the_stop_gradient_they_would(tiny, labelled, unlabelled):
+    method = _method(tiny, confidence=0.5, stop_gradient=False)
+    _unlabelled_loss(method, labelled, unlabelled).backward()
+    assert sum(float(g.abs().sum()) for g in _adapter_gradient(method)) > 0
+
+
+def test_both_decoders_are_supervised(tiny, labelled):
+    method = _method(tiny)
+    method(labelled, None, Moment(0.1, 0.0, _rng()))["loss"].backward()
+    for decoder in method.net.decoders:
+        assert decoder.heads[-1].weight.grad.abs().sum() > 0
+
+
+def test_the_plain_form_is_the_published_hybrid_consistency(tiny, labelled, unlabelled):
+    """teacher=self: T=2 distillation both ways, and the squared difference of P-Q."""
+    method = _method(
+        tiny, teacher="self", jitter=0.0, cutmix=0.0, confidence=0.0, perturbation=1.0
+    ).eval()
+    with torch.no_grad():
+        p = [d.logits for d in ask(method.net, labelled).decoded]
+        q = [d.logits for d in ask(method.net, unlabelled).decoded]
+        found = method._hybrid_consistency(
+            ask(method.net, labelled), unlabelled, Moment(0.9, 1.0, _rng())
+        )
+    temperature = 2.0
+    soft = [torch.sigmoid(x / temperature).double() for x in q]
+
+    def divergence(a, b):
+        """Of b from a, both Bernoulli."""
+        return a * (a / b).log() + (1 - a) * ((1 - a) / (1 - b)).log()
+
+    cross = 0.5 * temperature**2 * (divergence(*soft[::-1]) + divergence(*soft))
+    inside, everywhere = (q[0] + q[1]) > 0, torch.ones_like(q[0])
+    torch.testing.assert_close(
+        found["perturbation"].double(),
+        balanced_mean(cross, inside, everywhere).double(),
+        rtol=1e-3,
+        atol=1e-5,
+    )
+    s = torch.sigmoid
+    apart = ((s(p[0]) - s(q[0])) - (s(p[1]) - s(q[1]))) ** 2
+    torch.testing.assert_close(
+        found["difference"],
+        balanced_mean(apart, inside, everywhere),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 1.0])
+def test_only_pixels_of_which_the_teacher_is_sure_count(
+    tiny, labelled, unlabelled, confidence
+):
+    method = _method(tiny, confidence=confidence, difference=0.0)
+    loss = float(_unlabelled_loss(method, labelled, unlabelled).detach())
+    # A fresh network is sure of nothing.
+    assert (loss > 0) is (confidence == 0.5)
+
+
+def test_pairs_with_truth_are_not_taken_for_unlabelled(tiny, labelled, unlabelled):
+    method = _method(tiny, confidence=0.5)
+    nothing = dataclasses.replace(unlabelled, counts=torch.zeros(6))
+    assert float(_unlabelled_loss(method, labelled, nothing).detach()) == 0.0
+
+
+def test_cutmix_mixes_answers_as_it_mixes_images(unlabelled):
+    """An answer that is the picture itself stays the picture after mixing."""
+    mix = CutMix(unlabelled, 1.0, _rng(3))
+    answers = unlabelled.images[unlabelled.image_of][:, :1]
+    mixed = mix.images(unlabelled.images)[unlabelled.image_of][:, :1]
+    assert mix.boxes.any()
+    assert mix.known().all()
+    torch.testing.assert_close(mix.answers(answers), mixed)
+
+
+def test_cutmix_admits_what_was_not_asked(unlabelled):
+    """Where the source image was not asked the target, its rectangle is not known."""
+    rows = torch.tensor([0, 1, 2, 4])  # image 1 was asked only target 0, 2 only 0
+    fewer = dataclasses.replace(
+        unlabelled,
+        image_of=unlabelled.image_of[rows],
+        target_of=unlabelled.target_of[rows],
+        counts=unlabelled.counts[rows],
+        text=unlabelled.text.select(rows),
+    )
+    mix = CutMix(fewer, 1.0, _rng(3))
+    assert [bool(known.all()) for known in mix.known()] == [True, False, True, True]
+    inside = mix.boxes[0]
+    assert torch.equal(mix.known()[1], ~inside)

@@ -1,0 +1,114 @@
+"""Batches: pairing, balance, and the one rule that unlabelled is not background."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from src_core.config import FrameSettings, TextSettings, TrainSettings
+from src_core.text import load_encoder
+from src_core.train import Item, Pool, Wordings
+from src_core.train.sampler import Sampler
+from src_core.types import Split, Target
+
+TARGETS = [Target("a", "left part"), Target("b", "right part"), Target("c", "rare")]
+FRAME = FrameSettings(size=64)
+
+
+def _sampler(items, targets=TARGETS, **train):
+    pool = Pool(items, targets, 64, FRAME)
+    encoder = load_encoder(TextSettings(encoder="hashed"))
+    wordings = Wordings(targets, pool.captions, encoder)
+    rng = torch.Generator().manual_seed(0)
+    return Sampler(pool, wordings, TrainSettings(**train), rng)
+
+
+def _item(name, truth, split=Split.TRAIN, caption=""):
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    masks = {t: np.full((64, 64), v, np.uint8) for t, v in truth.items()}
+    return Item(name, pixels, "yx", split, masks, caption)
+
+
+def test_a_target_that_nobody_labelled_is_never_asked_of_a_labelled_image():
+    sampler = _sampler([_item("x", {"a": 1}), _item("y", {"b": 0, "c": 1})])
+    for _ in range(20):
+        batch, _ = sampler.draw(unlabelled=False)
+        asked = set(zip(batch.image_of.tolist(), batch.target_of.tolist(), strict=True))
+        for image in range(len(batch.images)):
+            targets = {t for i, t in asked if i == image}
+            assert targets in ({0}, {1, 2})
+
+
+def test_an_image_empty_on_purpose_teaches_emptiness():
+    sampler = _sampler([_item("x", {"a": 0})])
+    batch, _ = sampler.draw(unlabelled=False)
+    assert batch.masks.shape == (len(batch.image_of), 1, 64, 64)
+    assert float(batch.masks.sum()) == 0.0
+
+
+def test_pairs_of_both_batches_ask_the_same():
+    items = [_item("x", {"a": 1, "b": 1}), _item("y", {}), _item("z", {"a": 1})]
+    labelled, unlabelled = _sampler(items).draw(unlabelled=True)
+    assert torch.equal(labelled.image_of, unlabelled.image_of)
+    assert torch.equal(labelled.target_of, unlabelled.target_of)
+    assert unlabelled.masks is None
+
+
+def test_unlabelled_pairs_with_truth_do_not_count():
+    sampler = _sampler([_item("x", {"a": 1, "b": 1}), _item("z", {"a": 1})])
+    for _ in range(10):
+        _, unlabelled = sampler.draw(unlabelled=True)
+        counts = unlabelled.counts[unlabelled.target_of == 0]
+        assert float(counts.sum()) == 0.0  # everybody has truth for "a"
+
+
+def test_rare_targets_are_asked_as_often_as_common_ones():
+    items = [_item(f"x{i}", {"a": 1}) for i in range(30)] + [_item("y", {"c": 1})]
+    sampler = _sampler(items, batch=50)
+    batch, _ = sampler.draw(unlabelled=False)
+    share = float((batch.target_of == 2).float().mean())
+    assert 0.3 < share < 0.7
+
+
+@pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
+def test_held_out_images_are_never_drawn(split):
+    items = [
+        _item("x", {"a": 1}),
+        _item("held", {"b": 1}, split),
+        _item("held2", {}, split),
+    ]
+    pool = Pool(items, TARGETS, 64, FRAME)
+    assert pool.labelled.tolist() == [0]
+    assert pool.unlabelled.tolist() == [0]
+
+
+def test_sides_in_the_wording_forbid_flips():
+    assert _sampler([_item("x", {"a": 1})])._flips is False
+    assert _sampler([_item("x", {"n": 1})], [Target("n", "nucleus")])._flips is True
+
+
+def test_captions_are_prompts_where_there_is_one_target():
+    target = [Target("n", "nucleus", ("nuclei",))]
+    sampler = _sampler([_item("x", {"n": 1}, caption="many small nuclei")], target)
+    drawn = sampler.wordings.draw(
+        torch.zeros(100, dtype=torch.long),
+        torch.zeros(100, dtype=torch.long),
+        sampler.rng,
+    )
+    assert {sampler.wordings.texts[row] for row in drawn.tolist()} == {
+        "nuclei",
+        "nucleus",
+        "many small nuclei",
+    }
+
+
+def test_masks_move_as_their_pictures_do():
+    """A picture that is its own mask stays its own mask."""
+    y, x = np.mgrid[:64, :64]
+    disc = ((y - 30) ** 2 + (x - 36) ** 2 < 200).astype(np.uint8)
+    item = Item("x", disc * 255, "yx", Split.TRAIN, {"a": disc})
+    batch, _ = _sampler([item], TARGETS[:1]).draw(unlabelled=False)
+    for image, mask in zip(batch.images, batch.masks, strict=True):
+        bright = image[0] > (image[0].max() + image[0].min()) / 2
+        assert float((bright == (mask[0] > 0)).float().mean()) > 0.9

@@ -1,0 +1,51 @@
+"""The clock: learning rate, burn-in, ramp, budget."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
+
+shares = st.floats(0, 1)
+
+
+@given(shares)
+def test_the_rate_rises_then_falls_to_one_percent(progress):
+    factor = learning_rate_factor(progress, 0.1)
+    assert 0.0099 <= factor <= 1.0
+    if progress > 0.1:
+        assert factor >= learning_rate_factor(min(1.0, progress + 0.05), 0.1)
+
+
+@pytest.mark.parametrize(("progress", "factor"), [(0.05, 0.5), (0.1, 1.0), (1.0, 0.01)])
+def test_known_rates(progress, factor):
+    assert learning_rate_factor(progress, 0.1) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(
+    ("progress", "began", "weight"),
+    [
+        (0.9, None, 0.0),
+        (0.4, 0.4, math.exp(-5)),
+        (0.55, 0.4, math.exp(-5 * 0.25)),
+        (0.7, 0.4, 1.0),
+        (1.0, 0.4, 1.0),
+    ],
+)
+def test_the_ramp_is_the_published_bell(progress, began, weight):
+    assert BurnIn(start=0.4, full=0.7).ramp(progress, began) == pytest.approx(weight)
+
+
+@given(st.integers(1, 1000), st.integers(0, 2000))
+def test_a_budget_of_steps(steps, done):
+    assert Budget(steps=steps).progress(done) == min(1.0, done / steps)
+
+
+def test_a_budget_of_seconds_counts_what_was_spent_before_a_resume():
+    budget = Budget(seconds=10.0, spent=4.0)
+    assert 0.4 <= budget.progress(0) < 0.5
+    assert 5.0 < budget.seconds_left(0) <= 6.0
