@@ -1,0 +1,59 @@
+"""The labelled store: every correction a version, nothing ever lost.
+
+`Project` is the door. The modules behind it, from the disk upwards::
+
+    durable, guard, zstd, lock       private files, refused names and sizes, one writer
+    schema, database, rows, ledger   the append-only SQLite ledger and its hash chain
+    zarr_store                       the ledger as a zarr v3 store
+    records, catalogue, documents    what the ledger's keys mean
+    images, image_store, masks       pixels, and how they are checked when read
+    groups, layout, changes          pseudonyms; the folder; what each change writes
+    view, project                    one project: all that reads, and all that writes
+    journal, backup, verify          unsaved strokes; one file; is it all still there
+
+Names are loaded when first used: importing this package costs neither zarr nor SQLite.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from src_core.store.journal import Pending, StrokeJournal
+    from src_core.store.ledger import Ledger
+    from src_core.store.masks import Mask
+    from src_core.store.project import Project
+    from src_core.store.rows import Change, MaskRecord
+    from src_core.store.verify import Finding
+    from src_core.store.zarr_store import LedgerStore
+
+_WHERE = {
+    "Change": "rows",
+    "Finding": "verify",
+    "Ledger": "ledger",
+    "LedgerStore": "zarr_store",
+    "Mask": "masks",
+    "MaskRecord": "rows",
+    "Pending": "journal",
+    "Project": "project",
+    "StrokeJournal": "journal",
+}
+
+__all__ = [
+    "Change",
+    "Finding",
+    "Ledger",
+    "LedgerStore",
+    "Mask",
+    "MaskRecord",
+    "Pending",
+    "Project",
+    "StrokeJournal",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,468 @@
+"""One project: a folder of images, and the ledger of all that was ever drawn on them.
+
+::
+
+    with Project.create("heart") as project:
+        image, _ = project.add_image(pixels, name="case 1", axes="yx", who="ada")
+        target = project.add_target("left ventricle", who="ada")
+        project.save_mask(image.id, target.id, drawn, who="ada", status=MaskStatus.DONE)
+
+    with Project.open("heart", at=42) as frozen:        # sees nothing newer, ever
+        frozen.mask(image.id, target.id).read()
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from src_core.errors import BadInputError, NotFoundError, ReadOnlyError
+from src_core.store import changes, documents, images, records
+from src_core.store.layout import is_project, make_folders, make_project, sweep
+from src_core.store.ledger import FILE_NAME, Ledger
+from src_core.store.lock import ProjectLock, user_name
+from src_core.store.rows import Change
+from src_core.store.view import ProjectView
+from src_core.types import HUMAN, Image, MaskStatus, Revision, Source, Split, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from src_core.store.verify import Finding
+
+
+class Project(ProjectView):
+    """One open project; made with `create` or `open`, closed with `close` or `with`.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    ledger : Ledger
+        Its open ledger.
+    at : int or None
+        A frozen position.
+    lock : ProjectLock or None
+        The writer's lock, already held.
+    who : str
+        The author where a change names none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        ledger: Ledger,
+        *,
+        at: int | None = None,
+        lock: ProjectLock | None = None,
+        who: str = "",
+    ) -> None:
+        super().__init__(path, ledger, at=at)
+        self.who = who or user_name()
+        self._lock = lock
+
+    # ------------------------------------------------------------- life cycle
+    @classmethod
+    def create(cls, path: Path | str, name: str = "", *, who: str = "") -> Self:
+        """Make a project in a new or an empty folder, and open it for writing.
+
+        Raises
+        ------
+        BadInputError
+            When the folder holds something else already.
+        """
+        root = Path(path).absolute()
+        make_project(root, name or root.name, who or user_name())
+        return cls.open(root, mode="rw", who=who)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        mode: Literal["r", "rw"] = "r",
+        at: int | None = None,
+        who: str = "",
+    ) -> Self:
+        """Open a project.
+
+        Parameters
+        ----------
+        path : Path or str
+            The folder.
+        mode : {"r", "rw"}
+            Any number of processes read; one writes.
+        at : int, optional
+            Show the project as it was right after this revision, whatever is written
+            meanwhile. Without it the newest revision is shown.
+        who : str
+            The author where a change names none; default: the account's name.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no project, or no such revision.
+        LockedError
+            When somebody else writes; the message says who.
+        """
+        root = Path(path).absolute()
+        if not is_project(root):
+            raise NotFoundError(
+                f"There is no project at '{root}'; check the path, or make one with "
+                f"`lgssl init {root}`."
+            )
+        if at is not None and mode == "rw":
+            raise BadInputError("An earlier position is read-only; open it with 'r'.")
+        lock = None
+        if mode == "rw":
+            lock = ProjectLock(root, who or user_name())
+            lock.acquire()
+        try:
+            if lock is not None:
+                make_folders(root)
+                sweep(root)
+            ledger = Ledger(root / FILE_NAME, mode=mode)
+            if at is not None and not 0 <= at <= ledger.head:
+                newest = ledger.head
+                ledger.close()
+                raise NotFoundError(
+                    f"'{root}' has no revision {at}; the newest is {newest}."
+                )
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(root, ledger, at=at, lock=lock, who=who)
+
+    def close(self) -> None:
+        """Close the project and let others write; closing twice does nothing."""
+        try:
+            self.ledger.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ----------------------------------------------------- images and targets
+    def add_image(
+        self,
+        pixels: NDArray[Any],
+        *,
+        name: str,
+        axes: str,
+        spacing: Sequence[float] | None = None,
+        unit: str = "pixel",
+        origin: Sequence[float] = (),
+        orientation: str = "",
+        group: str = "",
+        split: Split = Split.TRAIN,
+        caption: str = "",
+        who: str = "",
+    ) -> tuple[Image, bool]:
+        """Import an image once.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            Whole numbers or floats, one axis a letter of `axes`.
+        name : str
+            The name shown to people; it must not be a patient's.
+        axes : str
+            A subset of ``"czyx"`` in that order, with y and x.
+        spacing, origin : sequence of float, optional
+            One value a spatial axis, in `unit`.
+        unit : str
+            ``"millimeter"``, ``"micrometer"`` or ``"pixel"``.
+        orientation : str
+            Direction in which each spatial axis grows, or ``""``.
+        group : str
+            The patient; the ledger keeps a pseudonym and a 0600 file the name.
+        split : Split
+            What the image is for; the same for a whole group.
+        caption : str
+            A sentence about this image.
+        who : str
+            The author.
+
+        Returns
+        -------
+        Image
+            The image, or the one with the very same pixels that is there already.
+        bool
+            Whether it is new.
+
+        Raises
+        ------
+        BadInputError
+            When the pixels do not fit what is said about them, or the group is in
+            another split.
+        StoreError
+            When the disk is full; nothing is left behind.
+        """
+        self._check_writable()
+        pixels = images.native(np.asarray(pixels))
+        steps, start = images.check_pixels(pixels, axes, spacing, origin, unit)
+        dtype = pixels.dtype.name
+        sha256 = images.pixel_hash(pixels.shape, dtype, axes, pixels.__getitem__)
+        known = self._catalogue.with_hash(sha256)
+        if known is not None:
+            return known, False
+        pseudonym = self._groups.pseudonym(group, self._catalogue.groups())
+        changes.check_group(self._catalogue, pseudonym, split, name)
+        image = Image(
+            id=records.slug(name, self._has_image, sha256),
+            name=records.clean(name, "name of an image"),
+            sha256=sha256,
+            axes=axes,
+            shape=pixels.shape,
+            dtype=dtype,
+            spacing=steps,
+            unit=unit,
+            origin=start,
+            orientation=records.clean(orientation, "orientation", empty=True),
+            group=pseudonym,
+            split=split,
+            caption=records.clean(caption, "caption", empty=True),
+        )
+        images.write_image(self.path, image, pixels)
+        self.ledger.commit(*changes.add_image(image, who or self.who))
+        return image, True
+
+    def update_image(
+        self,
+        image: str,
+        *,
+        split: Split | None = None,
+        group: str | None = None,
+        caption: str | None = None,
+        who: str = "",
+    ) -> Revision:
+        """Change what is known about an image.
+
+        A group is never divided: with `split`, every image of the group moves, in the
+        same revision.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such image.
+        BadInputError
+            When it would join a group that is in another split.
+        """
+        self._check_writable()
+        if group is not None:
+            group = self._groups.pseudonym(group, self._catalogue.groups())
+        change, entries = changes.update_image(
+            self._catalogue,
+            self.image(image),
+            split=split,
+            group=group,
+            caption=None
+            if caption is None
+            else records.clean(caption, "caption", empty=True),
+            who=who or self.who,
+        )
+        return self.ledger.commit(change, entries)
+
+    def add_target(
+        self, name: str, prompts: Iterable[str] = (), who: str = ""
+    ) -> Target:
+        """Make a target known, or add wordings to one that is.
+
+        Parameters
+        ----------
+        name : str
+            The name shown to people.
+        prompts : iterable of str
+            Wordings that mean it, the usual one first.
+        who : str
+            The author.
+
+        Returns
+        -------
+        Target
+            With the old wordings before the new ones.
+        """
+        self._check_writable()
+        name = " ".join(records.clean(name, "name of a target").split())
+        wordings = [prompts] if isinstance(prompts, str) else prompts
+        given = [records.clean(prompt, "prompt") for prompt in wordings]
+        known = self._find_target(name)
+        if known is None:
+            taken = {target.id for target in self.targets()}
+            identifier = records.slug(name, taken.__contains__, name.casefold())
+            target = Target(identifier, name, tuple(dict.fromkeys(given)))
+        else:
+            target = replace(
+                known, prompts=tuple(dict.fromkeys((*known.prompts, *given)))
+            )
+        if target != known:
+            change = Change(who or self.who, "target", target=target.id)
+            packed = records.pack_target(target)
+            self.ledger.commit(change, {records.target_key(target.id): packed})
+        return target
+
+    # ------------------------------------------------------------------ masks
+    def save_mask(
+        self,
+        image: str,
+        target: str,
+        array: NDArray[Any] | None,
+        *,
+        who: str = "",
+        status: MaskStatus,
+        source: Source = HUMAN,
+        parent: int | None = None,
+        seconds_spent: float = 0.0,
+        note: str = "",
+        reviewer: str = "",
+    ) -> Revision:
+        """Save a mask as a new revision; on the disk when this returns.
+
+        Parameters
+        ----------
+        image, target : str
+            Identifiers or names.
+        array : ndarray or None
+            0 and 1 over the image's spatial shape. None keeps the pixels that stand;
+            with ``EMPTY`` or ``UNLABELLED`` it removes them.
+        who : str
+            The author.
+        status : MaskStatus
+            How far the author has got.
+        source : Source
+            Where the pixels came from.
+        parent : int or None
+            The revision that was loaded; None where there was no mask.
+        seconds_spent : float
+            A person's time.
+        note : str
+            Needed with ``FLAGGED``: what to look at.
+        reviewer : str
+            A second person who agreed.
+
+        Returns
+        -------
+        Revision
+            Only the chunks that changed were written.
+
+        Raises
+        ------
+        ConflictError
+            When `parent` is not the revision that stands.
+        BadInputError
+            When the pixels do not fit the image or contradict the status.
+        """
+        self._check_writable()
+        found, wanted = self.image(image), self.target(target)
+        change = Change(
+            who or self.who,
+            "mask",
+            image=found.id,
+            target=wanted.id,
+            status=status,
+            source=source,
+            parent=parent,
+            seconds_spent=seconds_spent,
+            reviewer=reviewer,
+            note=note,
+        )
+        entries = changes.save_mask(self.ledger, found, wanted.id, array, change)
+        return self.ledger.commit(change, entries)
+
+    def sign_off(self, image: str, target: str, who: str) -> Revision:
+        """Sign a finished mask off, as somebody other than its author.
+
+        Raises
+        ------
+        BadInputError
+            When the mask is not finished, or `who` made it.
+        """
+        self._check_writable()
+        found, wanted = self.image(image), self.target(target)
+        return self.ledger.commit(
+            changes.sign_off(self.ledger, found.id, wanted.id, who)
+        )
+
+    def restore(self, revision: int, who: str = "") -> Revision:
+        """Bring back what a revision left, as a new revision; nothing is rewritten.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such revision.
+        """
+        self._check_writable()
+        change, entries = changes.restore(
+            self.ledger, self._catalogue, revision, who or self.who
+        )
+        return self.ledger.commit(change, entries)
+
+    # -------------------------------------------------------------- documents
+    def record(
+        self, what: str, entries: Mapping[str, bytes], who: str = "", note: str = ""
+    ) -> Revision:
+        """Keep small JSON documents in the ledger, as one revision.
+
+        Parameters
+        ----------
+        what : str
+            A verb for the history, such as ``"promote"``.
+        entries : mapping of str to bytes
+            Key (``"documents/promoted.json"``) to a JSON object.
+        who, note : str
+            The author; why.
+
+        Raises
+        ------
+        BadInputError
+            When a key or a value is not usable.
+        """
+        self._check_writable()
+        change = Change(who or self.who, what, note=note)
+        return self.ledger.commit(change, documents.pack(entries))
+
+    @classmethod
+    def from_backup(cls, file: Path | str, path: Path | str) -> Self:
+        """Unpack a backup into a new folder, verify it, and open it for writing.
+
+        Raises
+        ------
+        BadInputError
+            When the file is no backup, or a name in it leads out.
+        CorruptError
+            When what it holds does not match its hashes.
+        """
+        from src_core.store.backup import unpack
+
+        def check(root: Path) -> list[Finding]:
+            with cls.open(root) as project:
+                return project.verify()
+
+        return cls.open(unpack(Path(file), Path(path), check), mode="rw")
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnlyError(
+                f"'{self.path}' is open for reading only; open it for writing to "
+                "change it."
+            )
+
+    def _has_image(self, identifier: str) -> bool:
+        return self._image_record(identifier) is not None

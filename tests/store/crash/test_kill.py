@@ -1,0 +1,105 @@
+"""kill -9 at any moment: what was acknowledged is there, byte for byte."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from src_core.store import Project, StrokeJournal
+from src_core.types import MaskStatus
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
+
+_SPEC = importlib.util.spec_from_file_location(
+    "crash_writer", Path(__file__).with_name("_writer.py")
+)
+WRITER = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(WRITER)
+
+
+@pytest.mark.parametrize(
+    "rounds", [60, pytest.param(500, marks=pytest.mark.slow)], ids=["60", "500"]
+)
+def test_every_acknowledged_revision_survives(root, tmp_path, writers, rounds):
+    rng = random.Random(rounds)
+    acknowledged: dict[int, int] = {}
+    kept_strokes = 0
+    for turn in range(rounds):
+        first = turn * 10_000
+        writers.start("commit", root, tmp_path / f"ack{turn}", first)
+        some = rng.randrange(1, 4)
+        writers.wait_for(lambda acks, n=some: len(acks) >= n)
+        time.sleep(rng.random() * 0.02)
+        writers.kill()
+        acks = writers.acknowledged()
+        saved = {n: int(rest) for verb, n, rest in acks if verb == "save"}
+        strokes = [n for verb, n, _ in acks if verb == "stroke"]
+        acknowledged |= saved
+        with Project.open(root, mode="rw", who="ada") as project:
+            image = project.image("a")
+            for n, revision in saved.items():
+                row = project.ledger.revision(revision)
+                assert (row.image, row.target) == ("a", "t")
+                assert row.status is MaskStatus.DONE
+                found = project.read_mask(image, "t", revision)
+                np.testing.assert_array_equal(found, WRITER.mask_of(n))
+            # at most the save in flight is there without having been acknowledged
+            assert 0 <= project.position - max(acknowledged.values(), default=3) <= 1
+            # a stroke that was kept is offered, unless its save got through
+            journal = StrokeJournal(project)
+            if strokes:
+                newest = journal.read("a", "t")
+                last = max(strokes)
+                expected = [WRITER.mask_of(last), WRITER.mask_of(last + 1)]
+                assert any(np.array_equal(newest, mask) for mask in expected)
+                kept_strokes += len(journal.pending())
+            assert project.verify(deep=False) == []
+    with Project.open(root) as project:
+        assert project.verify() == []
+        image = project.image("a")
+        for n, revision in acknowledged.items():
+            found = project.read_mask(image, "t", revision)
+            np.testing.assert_array_equal(found, WRITER.mask_of(n))
+    assert len(acknowledged) >= rounds
+    assert kept_strokes > 0
+
+
+def test_a_killed_import_resumes(root, tmp_path, writers):
+    count = 60
+    names = {f"i{n}" for n in range(count)}
+    rng = random.Random(1)
+    done: set[str] = set()
+    for turn in range(6):
+        ack = tmp_path / f"ack{turn}"
+        writers.start("import_images", root, ack, count)
+        goal = (turn + 1) * 7
+        writers.wait_for(lambda acks, n=goal: len(acks) >= n)
+        time.sleep(rng.random() * 0.02)
+        writers.kill()
+        acks = writers.acknowledged()
+        # what had been imported before was recognised, not imported again
+        assert all(verb == "old" for verb, _, name in acks if name in done)
+        done |= {rest for _, _, rest in acks}
+        with Project.open(root) as project:
+            seen = {image.id for image in project.images()} - {"a"}
+            assert done <= seen <= names
+            assert project.verify() == []
+    writers.start("import_images", root, tmp_path / "last", count)
+    writers.wait()
+    verbs = [verb for verb, _, _ in writers.acknowledged()]
+    assert verbs.count("old") >= len(done)
+    assert verbs[-1] == "all"
+    with Project.open(root, mode="rw") as project:
+        assert {image.id for image in project.images()} - {"a"} == names
+        assert project.verify() == []
+        assert list((root / "tmp").iterdir()) == []
+        for n in range(count):
+            np.testing.assert_array_equal(
+                project.pixels(f"i{n}")[...], WRITER.pixels_of(n)
+            )
