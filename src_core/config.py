@@ -60,8 +60,7 @@ class NetSettings(Settings):
 class TrainSettings(Settings):
     """The one training loop."""
 
-    batch: int = Field(8, ge=1, description="labelled images a step")
-    unlabelled_batch: int = Field(8, ge=1, description="unlabelled images a step")
+    batch: int = Field(8, ge=2, description="images a step; half of them unlabelled")
     prompts_per_image: int = Field(3, ge=1, description="prompts decoded an image")
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)

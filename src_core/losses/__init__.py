@@ -1,6 +1,11 @@
 """Losses, one job a file; each is held to a slow float64 reference by its test."""
 
-from src_core.losses.consistency import agreement_loss, balanced_mean, difference_loss
+from src_core.losses.consistency import (
+    agreement_loss,
+    balanced_mean,
+    difference_loss,
+    pseudo_dice_loss,
+)
 from src_core.losses.segmentation import (
     cross_entropy,
     deep_supervision_loss,
@@ -16,6 +21,7 @@ __all__ = [
     "deep_supervision_loss",
     "difference_loss",
     "presence_loss",
+    "pseudo_dice_loss",
     "segmentation_loss",
     "soft_dice_loss",
 ]

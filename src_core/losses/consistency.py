@@ -85,3 +85,28 @@ def balanced_mean(loss: Tensor, foreground: Tensor, weight: Tensor) -> Tensor:
         (loss * side).sum() / side.sum().clamp_min(1.0) for side in (inside, outside)
     ]
     return 0.5 * (sides[0] + sides[1])
+
+
+def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Soft Dice against another branch's hard answer, where that branch is sure.
+
+    ``1 - (2·Σwpl + 1) / (Σwp + Σwl + 1)`` a pair, with p = sigmoid(logits); the mean
+    over pairs. Distillation alone is a mean over pixels, in which a small target
+    hardly counts; Dice counts each target the same.
+
+    Parameters
+    ----------
+    logits, label, weight : Tensor
+        (P, 1, H, W); the label is 0 or 1, the weight in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+    """
+    weight = weight.flatten(1).float()
+    label = label.flatten(1).float() * weight
+    probability = logits.float().sigmoid().flatten(1) * weight
+    overlap = (probability * label).sum(1)
+    total = probability.sum(1) + label.sum(1)
+    return (1.0 - (2.0 * overlap + 1.0) / (total + 1.0)).mean()

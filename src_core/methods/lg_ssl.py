@@ -33,7 +33,12 @@ from torch import Generator, Tensor
 
 from src_core.augment import cutmix_boxes, jitter
 from src_core.config import Fraction
-from src_core.losses import agreement_loss, balanced_mean, difference_loss
+from src_core.losses import (
+    agreement_loss,
+    balanced_mean,
+    difference_loss,
+    pseudo_dice_loss,
+)
 from src_core.methods.base import (
     Answer,
     Batch,
@@ -61,6 +66,7 @@ class LGSSL(Method):
         confidence: Fraction = Field(
             0.9, description="of the teacher, for a pixel to count"
         )
+        dice: float = Field(1.0, ge=0, description="weight of Dice in the agreement")
         teacher: Literal["average", "self"] = "average"
         stop_gradient: bool = Field(True, description="prompts learn from labels only")
         jitter: float = Field(1.0, ge=0, description="strength on the student's view")
@@ -102,16 +108,21 @@ class LGSSL(Method):
 
         certainty = 0.5 * (_certainty(t1) + _certainty(t2))
         sure = counts * (certainty >= options.confidence)
-        cross = agreement_loss(q1, t2, temperature=options.temperature)
-        cross = cross + agreement_loss(q2, t1, temperature=options.temperature)
+        cross = self._agree(q1, t2, sure) + self._agree(q2, t1, sure)
 
         p1, p2 = (decoded.logits.sigmoid() for decoded in labelled.decoded)
         apart = difference_loss(p1, q1.sigmoid(), p2, q2.sigmoid())
         return {
-            "perturbation": options.perturbation
-            * balanced_mean(0.5 * cross, inside, sure),
+            "perturbation": options.perturbation * 0.5 * cross,
             "difference": options.difference * balanced_mean(apart, inside, counts),
         }
+
+    def _agree(self, student: Tensor, teacher: Tensor, sure: Tensor) -> Tensor:
+        """Distillation + Dice: the unlabelled likeness of cross-entropy + Dice."""
+        pixels = agreement_loss(student, teacher, temperature=self.options.temperature)
+        distilled = (pixels * sure).sum() / sure.sum().clamp_min(1.0)
+        dice = pseudo_dice_loss(student, (teacher > 0).float(), sure)
+        return distilled + self.options.dice * dice
 
     def _teach(self, unlabelled: Batch) -> tuple[Tensor, Tensor]:
         """Answers of the averaged network's two decoders on the plain images."""

@@ -51,14 +51,19 @@ class Sampler:
         self._flips = not wordings.name_a_side
 
     def draw(self, *, unlabelled: bool) -> tuple[Batch, Batch | None]:
-        """Return the labelled batch and, if asked for, the unlabelled one beside it."""
-        count = self.settings.batch
+        """Return the labelled batch and, if asked for, the unlabelled one beside it.
+
+        Together they are as large as a labelled batch alone: a step costs about the
+        same whether unlabelled images join or not, and so does its memory.
+        """
+        unlabelled = unlabelled and len(self._unlabelled) > 0
+        count = self.settings.batch // 2 if unlabelled else self.settings.batch
         picked = torch.multinomial(self._weights, count, True, generator=self.rng)
         images = self._labelled[picked]  # (B,)
         image_of, targets = self._ask(images)
         text_rows = self.wordings.draw(targets, images[image_of], self.rng)
         labelled = self._batch(images, image_of, targets, text_rows, labelled=True)
-        if not unlabelled or len(self._unlabelled) == 0:
+        if not unlabelled:
             return labelled, None
         picked = torch.randint(len(self._unlabelled), (count,), generator=self.rng)
         others = self._unlabelled[picked]

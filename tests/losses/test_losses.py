@@ -155,3 +155,17 @@ def test_balance_skips_pixels_without_weight_and_empty_sides():
     weight[..., 0, :] = 1
     loss[..., 1:, :] = 100
     assert float(losses.balanced_mean(loss, inside, weight)) == pytest.approx(0.5)
+
+
+def test_pseudo_dice_is_dice_on_the_pixels_that_count():
+    logits, label = _pair(8)
+    weight = torch.tensor(np.random.default_rng(1).random(logits.shape) < 0.5).double()
+    p, m = _sigmoid(logits.detach().numpy()), label.numpy()
+    rows = [
+        1 - (2 * (w * x * y).sum() + 1) / ((w * x).sum() + (w * y).sum() + 1)
+        for x, y, w in zip(p, m, weight.numpy(), strict=True)
+    ]
+    found = losses.pseudo_dice_loss(logits, label, weight)
+    assert float(found.detach()) == pytest.approx(np.mean(rows), rel=1e-5)
+    nothing = losses.pseudo_dice_loss(logits, label, torch.zeros_like(weight))
+    assert float(nothing.detach()) == pytest.approx(0.0, abs=1e-7)

@@ -49,7 +49,7 @@ def toy_settings(method: str = "supervised", **train) -> ModelSettings:
             grid=4,
             code_width=16,
         ),
-        train=TrainSettings(**({"batch": 4, "unlabelled_batch": 4} | train)),
+        train=TrainSettings(**({"batch": 4} | train)),
     )
 
 

@@ -47,6 +47,18 @@ def test_an_image_empty_on_purpose_teaches_emptiness():
     assert float(batch.masks.sum()) == 0.0
 
 
+def test_a_step_is_as_large_with_unlabelled_images_as_without():
+    sampler = _sampler([_item("x", {"a": 1}), _item("y", {})], batch=6)
+    alone, none = sampler.draw(unlabelled=False)
+    labelled, unlabelled = sampler.draw(unlabelled=True)
+    assert none is None
+    assert (len(alone.images), len(labelled.images), len(unlabelled.images)) == (
+        6,
+        3,
+        3,
+    )
+
+
 def test_pairs_of_both_batches_ask_the_same():
     items = [_item("x", {"a": 1, "b": 1}), _item("y", {}), _item("z", {"a": 1})]
     labelled, unlabelled = _sampler(items).draw(unlabelled=True)

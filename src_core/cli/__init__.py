@@ -1,0 +1,32 @@
+"""The command line: the same verbs as the panel, without a screen."""
+
+from __future__ import annotations
+
+import sys
+
+from src_core.errors import JobError, LgsslError
+
+
+def main() -> None:
+    """Run ``lgssl``; exit 0, 2 on a user's error, 1 when the program failed."""
+    from src_core.cli.app import app
+
+    try:
+        app()
+    except LgsslError as error:
+        from src_core.cli.console import log_failure, tell
+
+        log_failure(error)
+        tell(str(error))
+        sys.exit(1 if isinstance(error, JobError) else 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from src_core.cli.console import log_failure, tell
+
+        path = log_failure(error)
+        tell(
+            f"Something went wrong inside the program ({type(error).__name__}). "
+            f"Nothing saved is lost; the details are in '{path}'."
+        )
+        sys.exit(1)

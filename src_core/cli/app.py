@@ -1,0 +1,18 @@
+"""All commands in one table of contents."""
+
+from __future__ import annotations
+
+import typer
+
+from src_core.cli import learning, projects, start
+
+app = typer.Typer(
+    name="lgssl",
+    help="Segment medical images by typing what to find; correct, and retrain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+start.register(app)
+projects.register(app)
+learning.register(app)

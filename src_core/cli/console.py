@@ -1,0 +1,98 @@
+"""What the command line prints: results on standard output, the rest on error."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line.")
+]
+Who = Annotated[
+    str, typer.Option("--who", help="Your name in the history.", show_default=False)
+]
+ProjectFolder = Annotated[Path, typer.Argument(help="The project's folder.")]
+
+
+def user() -> str:
+    """Return the name that goes into the history when none is given."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a user database
+        return "unknown"
+
+
+def emit(payload: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Print a command's result: one JSON line, or what a person wants to read."""
+    if as_json:
+        sys.stdout.write(json.dumps(payload, allow_nan=False, default=str) + "\n")
+    elif sentence:
+        typer.echo(sentence)
+
+
+def tell(sentence: str) -> None:
+    """Print something that is not the result, on standard error."""
+    typer.echo(sentence, err=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Show rich progress bars on standard error, gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        yield bars
+
+
+def log_file() -> Path:
+    """Where full tracebacks go: the user's log folder, readable by the user alone."""
+    from platformdirs import user_log_path
+
+    folder = user_log_path("lgssl-napari", ensure_exists=True)
+    folder.chmod(0o700)
+    path: Path = folder / "lgssl.log"
+    return path
+
+
+def log_failure(error: BaseException) -> Path:
+    """Write the traceback of an error to the log file and return its path."""
+    path = log_file()
+    path.touch(mode=0o600)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log = logging.getLogger("lgssl")
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        log.error("command failed", exc_info=error)
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    return path

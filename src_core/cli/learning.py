@@ -1,0 +1,273 @@
+"""Commands that train, ask and judge models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from src_core.cli.console import (
+    AsJson,
+    ProjectFolder,
+    Who,
+    emit,
+    progress_bar,
+    tell,
+    user,
+)
+
+if TYPE_CHECKING:
+    from src_core.imaging import Picture
+    from src_core.predict import Predictor
+    from src_core.store import Project
+    from src_core.types import Image
+
+Version = Annotated[
+    str, typer.Option("--version", help="A version; else what answers.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+
+
+def train(
+    project: ProjectFolder,
+    method: Annotated[str, typer.Option(help="A method's name.")] = "lg-ssl",
+    minutes: Annotated[float | None, typer.Option(help="How long; default 5.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    scheduler: Annotated[str, typer.Option(help="tls://host:port of a server.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start from nothing.")] = False,
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Train on labelled and unlabelled images; the better model answers."""
+    from src_core.cli.training import train_with_bar
+    from src_core.errors import BadInputError
+    from src_core.methods import method_class
+
+    method_class(method)
+    if device not in ("auto", "cpu", "cuda"):
+        raise BadInputError(f"There is no device '{device}'; use auto, cpu or cuda.")
+    if minutes is not None and steps is not None:
+        raise BadInputError("Give --minutes or --steps, not both.")
+    if minutes is None and steps is None:
+        minutes = 5.0
+    result = train_with_bar(
+        project,
+        {
+            "settings": {"method": method, "seed": seed},
+            "minutes": minutes,
+            "steps": steps,
+            "device": device,
+            "fresh": fresh,
+        },
+        scheduler or None,
+        who or user(),
+    )
+    emit(result, f"{result['version']}: {result['verdict']['reason']}", as_json=as_json)
+
+
+def predict(
+    project: ProjectFolder,
+    image: Annotated[str, typer.Argument(help="A file, or an image of the project.")],
+    prompt: Annotated[str, typer.Option(help="What to find.")],
+    out: Annotated[Path, typer.Option(help="Where the mask goes: .png or .nii.gz.")],
+    version: Version = "",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Write the mask even if not found.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the model for one target in one image."""
+    import numpy as np
+
+    from src_core.imaging import read_image, write_mask
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        predictor = _predictor(opened, version)
+        if Path(image).exists():
+            picture = read_image(Path(image))
+            shown: Picture | Image = picture
+            pixels = picture.pixels
+        else:
+            known = opened.image(image)
+            shown, pixels = known, np.asarray(opened.pixels(known)[...])
+        meant = _meant(opened, predictor, prompt)
+        answer = predictor.predict(pixels, shown.axes, [prompt])[0]
+    mask = answer.shape_mask if anyway else answer.mask
+    write_mask(out, mask, like=shown)
+    payload = {
+        "present": answer.present,
+        "score": round(answer.score, 4),
+        "pixels": int(mask.sum()),
+        "version": answer.version,
+        "ms": round(answer.milliseconds, 2),
+        "out": str(out),
+        **meant,
+    }
+    threshold = predictor.card.presence.threshold
+    found = f"Found: {payload['pixels']} pixels" if answer.present else "Not found"
+    sentence = f"{found} (score {answer.score:.2f}, threshold {threshold:.2f}) -> {out}"
+    emit(payload, sentence, as_json=as_json)
+
+
+def _meant(project: Project, predictor: Predictor, prompt: str) -> dict[str, Any]:
+    """Say which known target a wording was taken for."""
+    from src_core.text import match_target
+
+    match = match_target(prompt, project.targets(), predictor.encoder)
+    if match is None:
+        return {"target": None, "similarity": None}
+    if not match.is_exact:
+        tell(
+            f"'{prompt}' is a new wording; nearest known: '{match.wording}' "
+            f"({match.target.name}, similarity {match.similarity:.2f})."
+        )
+    return {"target": match.target.name, "similarity": round(match.similarity, 3)}
+
+
+def evaluate(
+    project: ProjectFolder,
+    split: Annotated[str, typer.Option(help="train, val or test.")],
+    prompt_from: Annotated[
+        str, typer.Option(help="own, target, paraphrase or wrong.")
+    ] = "target",
+    version: Version = "",
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on the finished masks of a split."""
+    from src_core.errors import BadInputError
+    from src_core.rounds import PromptFrom
+    from src_core.rounds import evaluate as score
+    from src_core.store import Project
+    from src_core.types import Split
+
+    for value, allowed in ((split, Split), (prompt_from, PromptFrom)):
+        if value not in list(allowed):
+            raise BadInputError(f"'{value}' is none of {', '.join(allowed)}.")
+    with Project.open(project) as opened:
+        predictor = _predictor(opened, version)
+        result = score(opened, predictor, Split(split), PromptFrom(prompt_from))
+    payload = {**result, "version": predictor.card.version}
+    emit(payload, _score_table(result), as_json=as_json)
+
+
+def _score_table(result: dict[str, Any]) -> str:
+    lines = [f"{'target':<28}{'dice':>8}{'iou':>8}{'pooled':>8}{'hd95':>8}{'n':>6}"]
+    for name, s in result["targets"].items():
+        hd95 = math.nan if s["hd95"] is None else s["hd95"]
+        lines.append(
+            f"{name:<28}{s['dice']:>8.4f}{s['iou']:>8.4f}{s['dice_pooled']:>8.4f}"
+            f"{hd95:>8.2f}{s['n']:>6}"
+        )
+    m = result["mean"]
+    lines.append(
+        f"{'mean':<28}{m['dice']:>8.4f}{m['iou']:>8.4f}{m['dice_pooled']:>8.4f}"
+    )
+    return "\n".join(lines)
+
+
+def next_(
+    project: ProjectFolder,
+    count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 5,
+    strategy: Annotated[str, typer.Option(help="A strategy's name.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Name the images to label next, and why."""
+    from src_core.rounds import promoted
+    from src_core.rounds.choose import next_picks
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        predictor = _predictor(opened, "") if promoted(opened) else None
+        picks = next_picks(opened, predictor, count, strategy or None)
+        names = {image.id: image.name for image in opened.images()}
+        targets = {target.id: target.name for target in opened.targets()}
+    items = [
+        {
+            "image": names[pick.image],
+            "target": targets.get(pick.target, ""),
+            "score": pick.score,
+            "reason": pick.reason,
+        }
+        for pick in picks
+    ]
+    lines = [f"{item['image']}  {item['target']}: {item['reason']}" for item in items]
+    emit(
+        {"items": items},
+        "\n".join(lines) or "Every image is labelled.",
+        as_json=as_json,
+    )
+
+
+def models(
+    project: ProjectFolder,
+    promote: Annotated[str, typer.Option(help="Let this version answer.")] = "",
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the model versions; promote one, or go back to it."""
+    from src_core.checkpoints import list_models
+    from src_core.rounds import promote as let_answer
+    from src_core.rounds import promoted
+    from src_core.store import Project
+
+    with Project.open(project, mode="rw" if promote else "r") as opened:
+        if promote:
+            let_answer(opened, promote, who=who or user(), reason="chosen by hand")
+        current = promoted(opened)
+        cards = list_models(opened.models_dir)
+    listed: list[dict[str, Any]] = [
+        {
+            "version": card.version,
+            "method": card.settings.method,
+            "created": card.created,
+            "labelled": card.labelled,
+            "unlabelled": card.unlabelled,
+            "steps": card.steps,
+            "validation": card.validation,
+            "dice": card.validation.get("mean", math.nan),
+            "promoted": card.version == current,
+        }
+        for card in cards
+    ]
+    lines = [
+        f"{'*' if row['promoted'] else ' '} {row['version']:<6}{row['method']:<14}"
+        f"{row['labelled']:>4} labelled {row['unlabelled']:>6} unlabelled  "
+        f"validation Dice {row['dice']:.3f}  {row['created']}"
+        for row in listed
+    ]
+    text = "\n".join(lines) or "There is no model yet; label a few images, then train."
+    for row in listed:
+        del row["dice"]
+    emit({"models": listed, "promoted": current}, text, as_json=as_json)
+
+
+def _predictor(project: Project, version: str) -> Predictor:
+    from src_core.predict import Predictor
+    from src_core.rounds import deployed_card
+
+    card = deployed_card(project, version or None)
+    return Predictor.load(
+        project.models_dir / card.version, text_cache=project.cache_dir / "text"
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "predict": predict,
+    "evaluate": evaluate,
+    "next": next_,
+    "models": models,
+}
+
+__all__ = ["COMMANDS", "progress_bar", "register"]

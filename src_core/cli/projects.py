@@ -1,0 +1,214 @@
+"""Commands on a project's images, masks and history."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from src_core.cli.console import AsJson, ProjectFolder, Who, emit, progress_bar, user
+
+if TYPE_CHECKING:
+    from src_core.exchange import Intake
+    from src_core.types import Revision
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+
+
+def init(project: ProjectFolder, as_json: AsJson = False) -> None:
+    """Make an empty project."""
+    from src_core.store import Project
+
+    with Project.create(project):
+        pass
+    emit({"project": str(project)}, f"Made the project '{project}'.", as_json=as_json)
+
+
+def import_(
+    project: ProjectFolder,
+    table: Annotated[Path, typer.Argument(help="CSV: a row per image and target.")],
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Import images, masks and targets named in a table."""
+    from src_core.exchange import import_table
+    from src_core.store import Project
+
+    with Project.open(project, mode="rw") as opened:
+        _take_in(
+            lambda notify: import_table(
+                opened, table, who=who or user(), notify=notify
+            ),
+            as_json,
+        )
+
+
+def add(
+    project: ProjectFolder,
+    files: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add pictures that nobody has labelled yet."""
+    from src_core.exchange import add_files
+    from src_core.store import Project
+
+    with Project.open(project, mode="rw") as opened:
+        _take_in(
+            lambda notify: add_files(opened, files, who=who or user(), notify=notify),
+            as_json,
+        )
+
+
+def _take_in(
+    work: Callable[[Callable[[int, int], None]], Intake], as_json: bool
+) -> None:
+    with progress_bar() as bars:
+        task = bars.add_task("importing", total=None, note="")
+        intake = work(
+            lambda done, total: bars.update(task, completed=done, total=total)
+        )
+    failures = [f"  {path}: {reason}" for path, reason in intake.failed]
+    emit(
+        {
+            "added": intake.added,
+            "known": intake.known,
+            "masks": intake.masks,
+            "failed": [{"file": f, "reason": r} for f, r in intake.failed],
+        },
+        "\n".join([intake.sentence, *failures]),
+        as_json=as_json,
+    )
+
+
+def history(
+    project: ProjectFolder,
+    image: Annotated[str, typer.Option(help="Only this image.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many revisions.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List who changed what, when, and from what."""
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        wanted = opened.image(image).id if image else None
+        revisions = opened.history(image=wanted, limit=limit)
+    emit(
+        {"revisions": [_plain(revision) for revision in revisions]},
+        "\n".join(_line(revision) for revision in revisions)
+        or "Nothing has happened yet.",
+        as_json=as_json,
+    )
+
+
+def _plain(revision: Revision) -> dict[str, Any]:
+    return dataclasses.asdict(revision)
+
+
+def _line(revision: Revision) -> str:
+    source = revision.source
+    origin = f" from {source.model} for '{source.prompt}'" if source.model else ""
+    where = f" {revision.image}/{revision.target}" if revision.target else ""
+    where = where or (f" {revision.image}" if revision.image else "")
+    status = f" ({revision.status})" if revision.status else ""
+    note = f" - {revision.note}" if revision.note else ""
+    what = f"{revision.what}{where}{status}{origin}{note}"
+    return f"{revision.number:>6}  {revision.when}  {revision.who}: {what}"
+
+
+def restore(
+    project: ProjectFolder,
+    revision: Annotated[int, typer.Argument(help="Its number in the history.")],
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Bring a mask back as it was; itself a new revision."""
+    from src_core.store import Project
+
+    with Project.open(project, mode="rw") as opened:
+        new = opened.restore(revision, who or user())
+    emit(
+        {"revision": new.number, "restored": revision},
+        f"Revision {revision} stands again, as revision {new.number}.",
+        as_json=as_json,
+    )
+
+
+def verify(project: ProjectFolder, as_json: AsJson = False) -> None:
+    """Check every hash: the chain of revisions, the masks and the images."""
+    from src_core.errors import CorruptError
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        findings = opened.verify()
+        position = opened.position
+    listed = [dataclasses.asdict(finding) for finding in findings]
+    emit(
+        {"ok": not findings, "findings": listed, "position": position},
+        "" if findings else f"All {position} revisions and every image are intact.",
+        as_json=as_json,
+    )
+    if findings:
+        first = findings[0]
+        raise CorruptError(
+            f"{len(findings)} damaged places; the first is {first.where}: "
+            f"{first.problem} Restore the project from a backup."
+        )
+
+
+def backup(
+    project: ProjectFolder,
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write one consistent file, also while the window is open."""
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        opened.backup(file)
+    size = file.stat().st_size
+    emit(
+        {"file": str(file), "bytes": size},
+        f"Wrote '{file}' ({size / 1e6:.1f} MB).",
+        as_json=as_json,
+    )
+
+
+def export(
+    project: ProjectFolder,
+    out: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="png, nifti, ome-zarr, coco.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write all finished masks in a format that other programs read."""
+    from src_core.exchange import export_project
+    from src_core.store import Project
+
+    with Project.open(project) as opened:
+        written = export_project(opened, out, format_)
+    emit(
+        {"files": [str(path) for path in written], "format": format_},
+        f"Wrote {len(written)} files to '{out}'.",
+        as_json=as_json,
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
+    "import": import_,
+    "add": add,
+    "history": history,
+    "restore": restore,
+    "verify": verify,
+    "backup": backup,
+    "export": export,
+}

@@ -1,0 +1,288 @@
+"""Where jobs run: dask.distributed, one worker process here or many elsewhere.
+
+By default a scheduler and one worker process on 127.0.0.1, started when first needed;
+with an address the same jobs run there. Two of dask's habits are switched off: a job
+whose worker dies is *not* silently begun anew (allowed-failures is 0), and no
+dashboard listens anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from src_core.errors import (
+    JobError,
+    JobLostError,
+    LgsslError,
+    OutOfMemoryError,
+    UserError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed import Client, Future, LocalCluster
+
+Event = dict[str, Any]
+SILENT_SECONDS = 120.0
+
+
+class Reporter:
+    """What a job, on its worker, uses to tell and to ask.
+
+    Parameters
+    ----------
+    job : str
+        The job's id.
+    """
+
+    ASK_EVERY = 0.5
+
+    def __init__(self, job: str) -> None:
+        from distributed import Event as Flag
+        from distributed import get_worker
+
+        self._worker = get_worker()
+        self._topic = topic(job)
+        self._stop = Flag(stop_flag(job))
+        self._asked = 0.0
+        self._stopped = False
+
+    def tell(self, event: Event) -> None:
+        """Send an event to whoever follows the job."""
+        self._worker.log_event(self._topic, event)
+
+    def should_stop(self) -> bool:
+        """Return whether the job was asked to end; asks the scheduler now and then."""
+        now = time.monotonic()
+        if not self._stopped and now - self._asked >= self.ASK_EVERY:
+            self._asked = now
+            self._stopped = bool(self._stop.is_set())
+        return self._stopped
+
+
+def topic(job: str) -> str:
+    """Name of the stream of a job's events."""
+    return f"lgssl-{job}"
+
+
+def stop_flag(job: str) -> str:
+    """Name of the flag that asks a job to end."""
+    return f"lgssl-stop-{job}"
+
+
+@dataclass(slots=True)
+class Job:
+    """A job under way, seen from the process that asked for it."""
+
+    id: str
+    _future: Future
+    _stop: Any
+    _heard: list[float] = field(default_factory=lambda: [time.monotonic()])
+
+    def stop(self) -> None:
+        """Ask the job to end with the best it has; returns at once."""
+        self._stop.set()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return bool(self._future.done())
+
+    @property
+    def silent_seconds(self) -> float:
+        """Time since the job was last heard of."""
+        return time.monotonic() - self._heard[0]
+
+    def heard(self) -> None:
+        """Note that the job gave a sign of life."""
+        self._heard[0] = time.monotonic()
+
+    def result(self, silent: float = SILENT_SECONDS) -> Any:
+        """Wait for what the job returns.
+
+        Parameters
+        ----------
+        silent : float
+            Seconds without a sign of life after which the worker counts as hung.
+
+        Raises
+        ------
+        UserError, StoreError, JobError
+            What the job itself raised.
+        JobLostError
+            If its worker died, or has been silent too long.
+        OutOfMemoryError
+            If memory ran out.
+        """
+        from distributed import TimeoutError as NotYet
+
+        while True:
+            try:
+                return self._future.result(timeout=1.0)
+            except NotYet:
+                if self.silent_seconds > silent:
+                    raise JobLostError(
+                        f"The worker has not answered for {self.silent_seconds:.0f} s. "
+                        "Start the training again: it goes on from its last checkpoint."
+                    ) from None
+            except LgsslError:
+                raise
+            except Exception as error:
+                raise translate(error) from error
+
+
+def translate(error: Exception) -> LgsslError:
+    """Return what an exception of a job means to a person."""
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    if isinstance(error, KilledWorker | FutureCancelledError):
+        return JobLostError(
+            "The worker process died in the middle of the job (it was killed, or the "
+            "machine ran out of memory). Nothing saved is lost; start the training "
+            "again and it goes on from its last checkpoint."
+        )
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return OutOfMemoryError(
+            "The job needs more memory than there is. Close other programs or choose a "
+            "smaller batch, then start it again."
+        )
+    first = (str(error).splitlines() or [""])[0]
+    return JobError(
+        f"The job failed: {type(error).__name__}: {first} "
+        "The log file has the details; nothing saved is lost."
+    )
+
+
+class Engine:
+    """Runs jobs on a worker process.
+
+    Parameters
+    ----------
+    address : str, optional
+        A scheduler, such as ``tls://server:8786``; a local one is started if not given.
+
+    Raises
+    ------
+    UserError
+        If the address is neither on this machine nor protected by TLS: whoever can
+        reach a scheduler can run code on it.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        if (
+            address
+            and not address.startswith("tls://")
+            and "//127.0.0.1:" not in address
+        ):
+            raise UserError(
+                f"The scheduler '{address}' is neither on 127.0.0.1 nor reached by "
+                "tls://; use an address that begins with tls://."
+            )
+        self._address = address
+        self._client: Client | None = None
+        self._cluster: LocalCluster | None = None
+        self._lock = threading.Lock()
+
+    def submit(
+        self,
+        work: Callable[..., Any],
+        *arguments: Any,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> Job:
+        """Start ``work(job_id, *arguments)`` on a worker.
+
+        Parameters
+        ----------
+        work : callable
+            A module-level function; makes itself a :class:`Reporter` of the job's id.
+        arguments
+            Plain values.
+        on_event : callable, optional
+            Called in another thread with each event the job tells.
+        """
+        from distributed import Event as Flag
+
+        client = self._connected()
+        job_id = uuid.uuid4().hex[:12]
+        job = Job(job_id, None, Flag(stop_flag(job_id), client=client))
+
+        def receive(stamped: tuple[float, Event]) -> None:
+            job.heard()
+            if on_event is not None:
+                on_event(stamped[1])
+
+        client.subscribe_topic(topic(job_id), receive)
+        job._future = client.submit(
+            work,
+            job_id,
+            *arguments,
+            key=f"{work.__name__}-{job_id}",
+            pure=False,
+            retries=0,
+        )
+        return job
+
+    def close(self) -> None:
+        """End the local worker; jobs elsewhere go on."""
+        with self._lock:
+            for part in (self._client, self._cluster):
+                if part is not None:
+                    with contextlib.suppress(TimeoutError, OSError):
+                        part.close(timeout=5)
+            self._client = self._cluster = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Client:
+        import dask
+        from distributed import Client, LocalCluster
+
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                "distributed.worker.daemon": False,
+                # Threads that wait without spinning: beside a busy window, two
+                # spinning threads were measured ten times slower than one.
+                "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
+                "distributed.admin.log-length": 0,
+                "distributed.comm.timeouts.connect": "10s",
+            }
+        )
+        if self._address is None:
+            self._cluster = LocalCluster(
+                n_workers=1,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                # dask always opens an HTTP port; its default is 8787 wherever it can
+                # bind, this is any free one that only this machine reaches.
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=50,
+            )
+            return Client(self._cluster)
+        try:
+            return Client(self._address, timeout="10s")
+        except (OSError, TimeoutError) as error:
+            raise UserError(
+                f"The scheduler '{self._address}' does not answer; check that it runs "
+                "and that the address is right."
+            ) from error

@@ -1,0 +1,108 @@
+"""The promotion gate: a new version answers only if it is not worse than the old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOLERANCE = 0.001
+DRAWS = 2000
+
+Key = tuple[str, str]  # image, target
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate decided, and on what ground.
+
+    Attributes
+    ----------
+    promoted : bool
+    reason : str
+        One sentence for a person.
+    old, new : float or None
+        Mean Dice on the validation pairs; None where there is nothing to compare.
+    low, high : float or None
+        95 % bootstrap interval of new - old, groups drawn with replacement.
+    """
+
+    promoted: bool
+    reason: str
+    old: float | None = None
+    new: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def judge(
+    old: Mapping[Key, float] | None,
+    new: Mapping[Key, float],
+    groups: Mapping[str, str],
+    *,
+    seed: int = 0,
+) -> Verdict:
+    """Compare two versions on the same validation pairs.
+
+    Parameters
+    ----------
+    old : mapping or None
+        (image, target) -> Dice of the version that answers now; None for none.
+    new : mapping
+        The same pairs, of the new version.
+    groups : mapping
+        Image -> group; a patient's images are drawn together.
+    seed : int
+        Of the bootstrap.
+    """
+    if not new:
+        return Verdict(
+            True,
+            "Promoted unseen: no validation image has a finished mask yet, so nothing "
+            "could be compared.",
+        )
+    value = _target_mean(new)
+    if old is None:
+        return Verdict(True, f"Promoted: the first model, Dice {value:.3f}.", new=value)
+    before = _target_mean(old)
+    low, high = _interval(old, new, groups, seed)
+    interval = f"(95 % interval of the difference {low:+.3f} to {high:+.3f})"
+    step = f"Dice {before:.3f} before, {value:.3f} now {interval}"
+    if value >= before - TOLERANCE:
+        return Verdict(True, f"Promoted: {step}.", before, value, low, high)
+    return Verdict(
+        False,
+        f"Kept aside: {step}. The old model goes on answering.",
+        before,
+        value,
+        low,
+        high,
+    )
+
+
+def _target_mean(dices: Mapping[Key, float]) -> float:
+    by_target: dict[str, list[float]] = {}
+    for (_, target), value in dices.items():
+        by_target.setdefault(target, []).append(value)
+    return float(np.mean([np.mean(values) for values in by_target.values()]))
+
+
+def _interval(
+    old: Mapping[Key, float],
+    new: Mapping[Key, float],
+    groups: Mapping[str, str],
+    seed: int,
+) -> tuple[float, float]:
+    by_group: dict[str, list[float]] = {}
+    for key in sorted(new):
+        by_group.setdefault(groups.get(key[0], key[0]), []).append(new[key] - old[key])
+    sums = np.array([sum(values) for values in by_group.values()])
+    counts = np.array([len(values) for values in by_group.values()])
+    draws = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,292 @@
+"""One round: train on a frozen snapshot, score, and write an immutable version.
+
+Runs wherever the engine puts it. It reads the ledger at one position and writes only a
+new folder below ``models/``; the pointer to the version that answers is moved by the
+process that holds the project open for writing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from src_core.checkpoints import ModelCard, load_model, next_version, save_model
+from src_core.config import ModelSettings, Settings
+from src_core.devices import Device, DeviceName
+from src_core.errors import UserError
+from src_core.metrics import dice
+from src_core.predict import Predictor
+from src_core.rounds.gate import Key, Verdict, judge
+from src_core.rounds.promotion import promoted
+from src_core.rounds.score import score_images
+from src_core.rounds.snapshot import effective_split, pool_items, project_frame
+from src_core.rounds.validation import held_out_groups
+from src_core.text import load_encoder
+from src_core.train import (
+    Budget,
+    Hooks,
+    Pool,
+    Progress,
+    Trained,
+    Training,
+    Wordings,
+)
+from src_core.types import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from src_core.store import Project
+
+
+class RoundRequest(Settings):
+    """What a person asks of a round.
+
+    Exactly one of `minutes` and `steps` limits it.
+    """
+
+    settings: ModelSettings = ModelSettings()
+    minutes: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    device: DeviceName = "auto"
+    fresh: bool = Field(False, description="start from nothing, not from what answers")
+
+    def budget(self) -> Budget:
+        """Return the limit as the loop wants it."""
+        if self.steps is not None:
+            return Budget(steps=self.steps)
+        return Budget(seconds=60.0 * (self.minutes or 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What a round gave.
+
+    Attributes
+    ----------
+    version : str
+        The new model version, written whether it is promoted or not.
+    method : str
+    steps : int
+    seconds : float
+    labelled, unlabelled : int
+        Training images with and without truth.
+    verdict : Verdict
+        Whether it should answer from now on, and why.
+    looks : tuple of dict
+        The validation curve.
+    stopped : bool
+        Whether a person stopped it early.
+    position : int
+        The ledger position it was trained at.
+    """
+
+    version: str
+    method: str
+    steps: int
+    seconds: float
+    labelled: int
+    unlabelled: int
+    verdict: Verdict
+    looks: tuple[dict[str, float], ...]
+    stopped: bool
+    position: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as the command line prints them."""
+        plain = dataclasses.asdict(self)
+        verdict = plain.pop("verdict")
+        return {**plain, "promoted": verdict["promoted"], "verdict": verdict}
+
+
+@dataclass(slots=True)
+class RoundHooks:
+    """How a round talks to whoever runs it.
+
+    Attributes
+    ----------
+    phase : callable
+        Called with a short text when a new part of the work begins.
+    progress : callable
+        Called with the loop's :class:`Progress`.
+    should_stop : callable
+        True ends the training with the best so far.
+    checkpoint : Path, optional
+        Where to resume from and to save to.
+    """
+
+    phase: Callable[[str], None] = lambda text: None
+    progress: Callable[[Progress], None] = lambda progress: None
+    should_stop: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+
+
+@dataclass(slots=True)
+class Round:
+    """A round on a project that is open for reading at one position.
+
+    Parameters
+    ----------
+    project : Project
+        A snapshot.
+    request : RoundRequest
+        What was asked for.
+    device : Device
+        Where to compute.
+    hooks : RoundHooks
+        Progress, stop, checkpoint.
+    """
+
+    project: Project
+    request: RoundRequest
+    device: Device
+    hooks: RoundHooks = field(default_factory=RoundHooks)
+
+    def run(self) -> RoundResult:
+        """Train, score and write the version.
+
+        Raises
+        ------
+        UserError
+            If there is nothing to learn from.
+        """
+        project, hooks = self.project, self.hooks
+        parent = promoted(project)
+        start, old = None, None
+        settings = self.request.settings
+        if parent is not None:
+            old, weights = load_model(project.models_dir / parent)
+            # What answers now fixes the picture's size and the words, else nothing of
+            # it could be used again.
+            settings = settings.model_copy(
+                update={"frame": old.settings.frame, "text": old.settings.text}
+            )
+            start = None if self.request.fresh else weights
+        settings = self._complete(settings)
+
+        hooks.phase("reading images")
+        encoder = load_encoder(settings.text, project.cache_dir / "text")
+        targets = project.targets()
+        if not targets:
+            raise UserError(
+                "The project has no target yet. Type what to find, correct the mask "
+                "and save it, then train."
+            )
+        held_out = held_out_groups(project)
+        splits = frozenset({Split.TRAIN, Split.VAL})
+        pool = Pool(
+            pool_items(project, held_out, splits),
+            targets,
+            settings.frame.size,
+            settings.frame,
+        ).to(self.device.torch)
+        wordings = Wordings(targets, pool.captions, encoder)
+        labelled, unlabelled = _counts(pool)
+
+        hooks.phase("training")
+        loop = Hooks(hooks.progress, hooks.should_stop, hooks.checkpoint)
+        training = Training(
+            pool, wordings, settings, self.device, self.request.budget(), loop, start
+        )
+        trained = training.run()
+
+        hooks.phase("comparing")
+        card = ModelCard(
+            version=next_version(project.models_dir),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            position=project.position,
+            parent="" if self.request.fresh else (parent or ""),
+            settings=settings,
+            targets=[targets[t].id for t in sorted(set(pool.learned.tolist()))],
+            labelled=labelled,
+            unlabelled=unlabelled,
+            steps=trained.step,
+            seconds=round(trained.seconds, 2),
+        )
+        return self._conclude(card, trained, old, held_out)
+
+    def _complete(self, settings: ModelSettings) -> ModelSettings:
+        """Fill in what the data decides."""
+        frame, net = settings.frame, settings.net
+        if frame.size == 0:
+            size = project_frame(self.project)
+            frame = frame.model_copy(update={"size": size})
+        width = load_encoder(settings.text).width
+        net = net.model_copy(update={"text_width": width})
+        return settings.model_copy(update={"frame": frame, "net": net})
+
+    def _conclude(
+        self,
+        card: ModelCard,
+        trained: Trained,
+        old: ModelCard | None,
+        held_out: frozenset[str],
+    ) -> RoundResult:
+        project = self.project
+        encoder = load_encoder(card.settings.text, project.cache_dir / "text")
+        new = Predictor(card, trained.weights, self.device, encoder)
+        new_dices = self._validation_dices(new, held_out)
+        old_dices = None
+        if old is not None:
+            before = Predictor.load(
+                project.models_dir / old.version,
+                self.device,
+                project.cache_dir / "text",
+            )
+            old_dices = self._validation_dices(before, held_out)
+        groups = {image.id: image.group for image in project.images()}
+        verdict = judge(old_dices, new_dices, groups)
+        card = card.model_copy(update={"validation": _per_target(new_dices)})
+        save_model(project.models_dir, trained.weights, card)
+        looks = tuple(
+            {"step": k.step, "seconds": k.seconds, "raw": k.raw, "average": k.average}
+            for k in trained.looks
+        )
+        return RoundResult(
+            card.version,
+            card.settings.method,
+            card.steps,
+            card.seconds,
+            card.labelled,
+            card.unlabelled,
+            verdict,
+            looks,
+            trained.stopped,
+            card.position,
+        )
+
+    def _validation_dices(
+        self, predictor: Predictor, held_out: frozenset[str]
+    ) -> dict[Key, float]:
+        images = [
+            image
+            for image in self.project.images()
+            if effective_split(image, held_out) is Split.VAL
+        ]
+        return {
+            (scored.image.id, scored.target.id): dice(
+                scored.prediction.mask, scored.truth
+            )
+            for scored in score_images(self.project, predictor, images)
+        }
+
+
+def _counts(pool: Pool) -> tuple[int, int]:
+    """Training images with any truth, and with none."""
+    labelled = len(pool.labelled)
+    return labelled, int(pool.is_train.sum()) - labelled
+
+
+def _per_target(dices: dict[Key, float]) -> dict[str, float]:
+    by_target: dict[str, list[float]] = {}
+    for (_, target), value in dices.items():
+        by_target.setdefault(target, []).append(value)
+    means = {target: sum(v) / len(v) for target, v in by_target.items()}
+    if means:
+        means["mean"] = sum(means.values()) / len(means)
+    return means

@@ -1,0 +1,144 @@
+"""Scores of a model version on a split of a project, at the images' own size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src_core.errors import UserError
+from src_core.metrics import Scores, mean
+from src_core.rounds.snapshot import read_truth, truths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from src_core.predict import Prediction, Predictor
+    from src_core.store import Project
+    from src_core.types import Image, Split, Target
+
+
+class PromptFrom(StrEnum):
+    """With which words a target is asked for.
+
+    ``OWN``: the image's caption where it has one, else as ``TARGET``. ``TARGET``: the
+    target's usual wording. ``PARAPHRASE``: its last wording. ``WRONG``: the caption of
+    another image, or another target's wording; scored against the right mask.
+    """
+
+    OWN = "own"
+    TARGET = "target"
+    PARAPHRASE = "paraphrase"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One image and target, asked and compared."""
+
+    image: Image
+    target: Target
+    prediction: Prediction
+    truth: NDArray[np.uint8]
+
+
+def prompt_for(
+    source: PromptFrom,
+    image: Image,
+    target: Target,
+    targets: list[Target],
+    captions: list[str],
+) -> str:
+    """Return the words that ask for `target` in `image`.
+
+    Raises
+    ------
+    UserError
+        If a wrong prompt is wanted where there is none.
+    """
+    alone = len(targets) == 1
+    if source is PromptFrom.OWN and alone and image.caption:
+        return image.caption
+    if source is PromptFrom.PARAPHRASE:
+        return target.wordings[-1]
+    if source is PromptFrom.WRONG:
+        others = [t.wordings[0] for t in targets if t.id != target.id]
+        if alone:
+            others = [
+                caption for caption in captions if caption and caption != image.caption
+            ]
+        if not others:
+            raise UserError(
+                "No wrong prompt can be formed: the project has one target and no "
+                "captions. Use --prompt-from target."
+            )
+        return others[sum(image.id.encode()) % len(others)]
+    return target.wordings[0]
+
+
+def score_images(
+    project: Project,
+    predictor: Predictor,
+    images: Iterable[Image],
+    source: PromptFrom = PromptFrom.TARGET,
+) -> Iterator[Scored]:
+    """Ask for every true target of the images; one encoding an image."""
+    known = truths(project)
+    targets = project.targets()
+    by_id = {target.id: target for target in targets}
+    images = list(images)
+    captions = [image.caption for image in images]
+    for image in images:
+        truth = read_truth(project, image.id, known.get(image.id, []))
+        if not truth:
+            continue
+        asked = [by_id[target] for target in truth]
+        prompts = [prompt_for(source, image, t, targets, captions) for t in asked]
+        pixels = np.asarray(project.pixels(image)[...])
+        answers = predictor.predict(pixels, image.axes, prompts)
+        for target, answer in zip(asked, answers, strict=True):
+            yield Scored(image, target, answer, truth[target.id])
+
+
+def evaluate(
+    project: Project,
+    predictor: Predictor,
+    split: Split,
+    source: PromptFrom = PromptFrom.TARGET,
+) -> dict[str, object]:
+    """Return scores per target and their mean, in the command line's form.
+
+    Returns
+    -------
+    dict
+        ``{"targets": {name: {"dice", "iou", "dice_pooled", "hd95", "n"}},
+        "mean": {"dice", "iou", "dice_pooled"}}``; dice is the mean over images with 1
+        where both masks are empty, hd95 in the image's own unit.
+
+    Raises
+    ------
+    UserError
+        If no image of the split has truth.
+    """
+    scores: dict[str, Scores] = {}
+    images = project.images(split)
+    for scored in score_images(project, predictor, images, source):
+        spacing = scored.image.spacing or None
+        scores.setdefault(scored.target.name, Scores()).add(
+            scored.prediction.mask, scored.truth, spacing
+        )
+    if not scores:
+        raise UserError(
+            f"No image of the split '{split}' has a finished mask, so there is nothing "
+            "to score. Import some with that split in the table."
+        )
+    summaries = {name: score.summary() for name, score in scores.items()}
+    means = {
+        key: mean(float(summary[key] or 0.0) for summary in summaries.values())
+        for key in ("dice", "iou", "dice_pooled")
+    }
+    return {"targets": summaries, "mean": means}

@@ -1,0 +1,64 @@
+"""The gate: a round never makes the deployed model worse."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from src_core.rounds.gate import TOLERANCE, judge
+
+GROUPS = {f"im{i}": f"p{i // 2}" for i in range(6)}
+
+
+def _dices(values, target="lung"):
+    return {(f"im{i}", target): v for i, v in enumerate(values)}
+
+
+def test_the_first_model_is_promoted():
+    verdict = judge(None, _dices([0.2, 0.3]), GROUPS)
+    assert verdict.promoted
+    assert verdict.new == pytest.approx(0.25)
+
+
+def test_without_validation_nothing_is_claimed():
+    verdict = judge(None, {}, GROUPS)
+    assert verdict.promoted
+    assert "nothing could be compared" in verdict.reason
+    assert verdict.new is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "promoted"),
+    [
+        ([0.5] * 6, [0.6] * 6, True),
+        ([0.5] * 6, [0.5] * 6, True),
+        ([0.5] * 6, [0.4995] * 6, True),
+        ([0.5] * 6, [0.49] * 6, False),
+        ([0.9, 0.1] * 3, [0.1, 0.85] * 3, False),
+    ],
+)
+def test_worse_is_kept_aside(old, new, promoted):
+    verdict = judge(_dices(old), _dices(new), GROUPS)
+    assert verdict.promoted is promoted
+    assert f"{verdict.old:.3f}" in verdict.reason
+    assert ("Kept aside" in verdict.reason) is not promoted
+
+
+def test_every_target_counts_the_same():
+    """A target with few images is not drowned by one with many."""
+    old = _dices([0.5] * 6) | {("im0", "heart"): 0.9}
+    new = _dices([0.6] * 6) | {("im0", "heart"): 0.5}
+    assert not judge(old, new, GROUPS).promoted
+
+
+values = st.lists(st.floats(0, 1), min_size=6, max_size=6)
+
+
+@given(values, values)
+def test_the_interval_holds_the_difference_and_promotion_never_loses(old, new):
+    verdict = judge(_dices(old), _dices(new), GROUPS)
+    difference = verdict.new - verdict.old
+    assert verdict.low - 1e-9 <= difference <= verdict.high + 1e-9
+    if verdict.promoted:
+        assert difference >= -TOLERANCE - 1e-12

@@ -1,0 +1,258 @@
+"""Whole rounds on a small project: what they see, write, and never touch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from src_core.devices import Device
+from src_core.errors import NoModelError, NotFoundError, UserError
+from src_core.predict import Predictor
+from src_core.rounds import (
+    PromptFrom,
+    deployed_card,
+    ensure_validation,
+    evaluate,
+    held_out_groups,
+    promote,
+    promoted,
+)
+from src_core.rounds.choose import next_picks, outline_entropy
+from src_core.rounds.round import Round
+from src_core.rounds.snapshot import pool_items
+from src_core.store import Project
+from src_core.types import MaskStatus, Source, SourceKind, Split
+
+CPU = Device(torch.device("cpu"), bf16=False)
+
+
+def _run(folder, request, at=None):
+    with Project.open(folder, at=at) as project:
+        return Round(project, request, CPU).run()
+
+
+def _promote(folder, version):
+    with Project.open(folder, mode="rw") as project:
+        promote(project, version, who="ada", reason="test")
+
+
+def test_a_round_writes_a_version_and_nothing_else(folder, request_):
+    with Project.open(folder) as project:
+        before = project.position
+    result = _run(folder, request_())
+    with Project.open(folder) as project:
+        assert project.position == before
+        assert promoted(project) is None
+        card = deployed_card(project, result.version)
+    assert (result.labelled, result.unlabelled) == (4, 2)
+    assert card.position == result.position == before
+    assert card.settings.frame.size == 64
+    assert card.settings.net.text_width == 384
+    assert set(card.validation) == {"disc", "bar", "mean"}
+
+
+def test_a_round_sees_only_its_snapshot(folder, request_):
+    with Project.open(folder, mode="rw") as project:
+        before = project.position
+        image = project.images(Split.TRAIN)[4]
+        mask = np.ones((64, 64), np.uint8)
+        project.save_mask(image.id, "disc", mask, who="ada", status=MaskStatus.DONE)
+    assert _run(folder, request_(), at=before).labelled == 4
+    assert _run(folder, request_()).labelled == 5
+
+
+def test_proposals_and_flags_teach_nothing(folder, request_):
+    with Project.open(folder, mode="rw") as project:
+        image = project.images(Split.TRAIN)[5]
+        project.save_mask(
+            image.id,
+            "disc",
+            np.ones((64, 64), np.uint8),
+            who="ada",
+            status=MaskStatus.PROPOSED,
+            source=Source(SourceKind.MODEL, "v1", "disc"),
+        )
+    assert _run(folder, request_()).labelled == 4
+
+
+def test_test_images_never_enter_a_training(folder):
+    with Project.open(folder) as project:
+        items = list(pool_items(project, frozenset(), frozenset(Split)))
+        test = {image.id for image in project.images(Split.TEST)}
+    assert items
+    assert not test & {item.image for item in items}
+
+
+def test_the_second_round_goes_on_from_the_first(folder, request_):
+    first = _run(folder, request_(steps=60))
+    _promote(folder, first.version)
+    second = _run(folder, request_(steps=3))
+    assert second.verdict.old == pytest.approx(first.verdict.new)
+    assert second.version == "v2"
+    with Project.open(folder) as project:
+        assert deployed_card(project, "v2").parent == "v1"
+    assert second.looks[0]["average"] > 0.3  # three steps from nothing give less
+
+
+def test_a_worse_model_is_kept_aside(folder, request_):
+    first = _run(folder, request_(steps=80))
+    _promote(folder, first.version)
+    second = _run(folder, request_(steps=1, fresh=True))
+    assert not second.verdict.promoted
+    assert "goes on answering" in second.verdict.reason
+
+
+def test_rolling_back_is_a_promotion(folder, request_):
+    for _ in range(2):
+        _promote(folder, _run(folder, request_(steps=1)).version)
+    _promote(folder, "v1")
+    with Project.open(folder) as project:
+        assert promoted(project) == "v1"
+        assert [r.what for r in project.history(limit=3)] == ["promote"] * 3
+    with pytest.raises(NotFoundError, match="no model version 'v7'"):
+        _promote(folder, "v7")
+
+
+def test_without_a_model_the_program_says_so(folder):
+    with (
+        Project.open(folder) as project,
+        pytest.raises(NoModelError, match="lgssl next"),
+    ):
+        deployed_card(project)
+
+
+def test_without_targets_the_program_says_so(tmp_path, request_):
+    with Project.create(tmp_path / "p") as project:
+        pixels = np.zeros((64, 64), np.uint8)
+        project.add_image(pixels, name="a.png", axes="yx", who="ada")
+    with pytest.raises(UserError, match="no target yet"):
+        _run(tmp_path / "p", request_())
+
+
+class TestFrozenValidation:
+    def test_imported_validation_images_serve(self, folder):
+        with Project.open(folder, mode="rw") as project:
+            assert ensure_validation(project, "ada") == frozenset()
+
+    def test_else_groups_are_held_out_once_for_ever(self, tmp_path, fill_project):
+        with Project.create(tmp_path / "p") as project:
+            fill_project(project, {Split.TRAIN: 6}, labelled=6)
+            chosen = ensure_validation(project, "ada")
+            assert len(chosen) == 1
+            position = project.position
+            fill_project(project, {Split.TRAIN: 9}, labelled=9, start=6)
+            assert ensure_validation(project, "ben") == chosen
+            assert held_out_groups(project) == chosen
+            items = list(pool_items(project, chosen, frozenset(Split)))
+        held = [item for item in items if item.split is Split.VAL]
+        assert len(held) == 1
+        assert position > 0
+
+    def test_few_labelled_groups_are_all_needed(self, tmp_path, fill_project):
+        with Project.create(tmp_path / "p") as project:
+            fill_project(project, {Split.TRAIN: 3}, labelled=3)
+            assert ensure_validation(project, "ada") == frozenset()
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory, fill_project, request_):
+    """A project with a model that has learned its targets."""
+    path = tmp_path_factory.mktemp("taught") / "project"
+    with Project.create(path) as project:
+        fill_project(project, {Split.TRAIN: 6, Split.VAL: 3, Split.TEST: 3}, labelled=5)
+    result = _run(path, request_(steps=450))
+    _promote(path, result.version)
+    return path
+
+
+def _predictor(project):
+    card = deployed_card(project)
+    return Predictor.load(project.models_dir / card.version, CPU)
+
+
+def test_the_words_decide_what_is_found(taught):
+    with Project.open(taught) as project:
+        predictor = _predictor(project)
+        for image in project.images(Split.TEST):
+            pixels = project.pixels(image)[...]
+            disc, bar = predictor.predict(pixels, "yx", ["the disc", "the bar"])
+            both = (disc.mask & bar.mask).sum()
+            assert both < 0.1 * min(disc.mask.sum(), bar.mask.sum())
+
+
+def test_prediction_repeats_itself_and_the_cache_changes_nothing(taught):
+    with Project.open(taught) as project:
+        predictor, image = _predictor(project), project.images(Split.TEST)[0]
+        pixels = project.pixels(image)[...]
+        plain = predictor.predict(pixels, "yx", ["the disc"])[0]
+        for _ in range(2):
+            cached = predictor.predict(pixels, "yx", ["the disc"], key=image.id)[0]
+            assert np.array_equal(plain.probability, cached.probability)
+    assert plain.probability.shape == (64, 64)
+    assert plain.version == "v1"
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (97, 41), (300, 512), (3, 80, 90)])
+def test_any_size_of_picture(taught, shape):
+    axes = "cyx" if len(shape) == 3 else "yx"
+    pixels = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    with Project.open(taught) as project:
+        answer = _predictor(project).predict(pixels, axes, ["the disc"])[0]
+    assert answer.probability.shape == shape[-2:]
+    assert 0 <= answer.score <= 1
+
+
+def test_a_volume_is_answered_slice_by_slice(taught):
+    with Project.open(taught) as project:
+        predictor = _predictor(project)
+        planes = [project.pixels(i)[...] for i in project.images(Split.TEST)]
+        volume = predictor.predict(np.stack(planes), "zyx", ["the disc"])[0]
+        alone = [predictor.predict(p, "yx", ["the disc"])[0] for p in planes]
+    assert np.array_equal(volume.mask, np.stack([a.mask for a in alone]))
+
+
+def test_evaluation_is_in_the_contracts_form(taught):
+    with Project.open(taught) as project:
+        result = evaluate(project, _predictor(project), Split.TEST)
+        wrong = evaluate(project, _predictor(project), Split.TEST, PromptFrom.WRONG)
+    assert set(result["targets"]) == {"disc", "bar"}
+    assert set(result["targets"]["disc"]) == {"dice", "iou", "dice_pooled", "hd95", "n"}
+    assert set(result["mean"]) == {"dice", "iou", "dice_pooled"}
+    assert result["targets"]["disc"]["n"] == 3
+    assert result["mean"]["dice"] > 0.7
+    assert wrong["mean"]["dice"] < 0.3
+
+
+class TestNext:
+    def test_only_unfinished_training_images_are_picked(self, taught):
+        with Project.open(taught) as project:
+            picks = next_picks(project, _predictor(project), 10)
+            waiting = project.images(Split.TRAIN)[5].id
+        assert {p.image for p in picks} == {waiting}
+        assert {p.target for p in picks} == {"disc", "bar"}
+
+    def test_labelling_an_image_takes_it_off_the_list(self, folder):
+        with Project.open(folder, mode="rw") as project:
+            first = next_picks(project, None, 1)[0]
+            mask = np.ones((64, 64), np.uint8)
+            project.save_mask(
+                first.image, first.target, mask, who="ada", status=MaskStatus.DONE
+            )
+            left = next_picks(project, None, 10)
+        assert (first.image, first.target) not in {(p.image, p.target) for p in left}
+        assert len(left) == 3
+
+    def test_without_a_model_the_reason_says_so(self, folder):
+        with Project.open(folder) as project:
+            assert all("no model yet" in p.reason for p in next_picks(project, None, 2))
+
+
+@pytest.mark.parametrize(
+    ("probability", "bits"),
+    [(np.zeros((4, 4)), 0.0), (np.full((4, 4), 0.5), 1.0), (np.ones((4, 4)), 0.0)],
+)
+def test_outline_entropy(probability, bits):
+    assert outline_entropy(probability.astype(np.float32)) == pytest.approx(
+        bits, abs=1e-4
+    )
