@@ -18,7 +18,7 @@ from src_core.losses import deep_supervision_loss, presence_loss
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from src_core.nets import Decoded, Features, PromptCodes, PromptUNet
+    from src_core.nets import Decoded, PromptUNet
     from src_core.text.base import TextFeatures
 
 PRESENCE_WEIGHT = 0.1
@@ -151,9 +151,20 @@ class Method(nn.Module, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the network said to the P pairs of a batch, by each decoder."""
+    """What the network said to the P pairs of a batch.
+
+    Attributes
+    ----------
+    decoded : tuple of Decoded
+        By each decoder.
+    rows : tuple of Tensor
+        (P_i,) long, the pairs that each decoder was asked about.
+    presence : Tensor
+        (P,) logits that the target is there at all.
+    """
 
     decoded: tuple[Decoded, ...]
+    rows: tuple[Tensor, ...]
     presence: Tensor
 
 
@@ -162,9 +173,10 @@ def ask(
     batch: Batch,
     *,
     images: Tensor | None = None,
+    others: Tensor | None = None,
     stop_gradient: bool = False,
 ) -> Answer:
-    """Ask every decoder about every pair of a batch.
+    """Ask the first decoder about every pair of a batch, the others about some.
 
     Parameters
     ----------
@@ -174,27 +186,26 @@ def ask(
         Pairs and prompts.
     images : Tensor, optional
         Another view of ``batch.images``, (B, 3, S, S).
+    others : Tensor, optional
+        (R,) long, the pairs that the decoders after the first are asked about; all of
+        them if not given.
     stop_gradient : bool
         Cut the prompts' features off: they are learned from labelled images only.
     """
     features = net.encode(batch.images if images is None else images)
     codes = net.prompt(batch.text.tokens, batch.text.mask)
-    return answer(
-        net, features, codes.detach() if stop_gradient else codes, batch.image_of
-    )
-
-
-def answer(
-    net: PromptUNet, features: Features, codes: PromptCodes, image_of: Tensor
-) -> Answer:
-    """Ask every decoder about P pairs: image ``image_of[p]`` with code p."""
-    features = features.select(image_of)
+    if stop_gradient:
+        codes = codes.detach()
+    features = features.select(batch.image_of)
     fused = net.fuse(features, codes)
+    every = torch.arange(len(fused), device=fused.device)
+    rest = every if others is None else others
+    rows = (every, *([rest] * (len(net.decoders) - 1)))
     decoded = tuple(
-        net.decode(features, fused, codes, decoder)
-        for decoder in range(len(net.decoders))
+        net.decode(features, fused, codes, decoder, None if here is every else here)
+        for decoder, here in enumerate(rows)
     )
-    return Answer(decoded, net.present(fused, codes))
+    return Answer(decoded, rows, net.present(fused, codes))
 
 
 def supervised_losses(answers: Answer, batch: Batch) -> Losses:
@@ -207,16 +218,21 @@ def supervised_losses(answers: Answer, batch: Batch) -> Losses:
     """
     if batch.masks is None:
         raise ValueError("a labelled batch has masks")
-    weights = batch.counts / batch.counts.sum().clamp_min(1.0)
-    segmentation = torch.stack(
-        [
-            (deep_supervision_loss(d.logits, d.deep, batch.masks) * weights).sum()
-            for d in answers.decoded
-        ]
-    ).mean()
+    parts = []
+    for decoded, rows in zip(answers.decoded, answers.rows, strict=True):
+        losses = deep_supervision_loss(decoded.logits, decoded.deep, batch.masks[rows])
+        parts.append(_mean(losses, batch.counts[rows]))
     there = (batch.masks.flatten(1).amax(1) > 0).float()
-    presence = (presence_loss(answers.presence, there) * weights).sum()
-    return {"segmentation": segmentation, "presence": PRESENCE_WEIGHT * presence}
+    presence = _mean(presence_loss(answers.presence, there), batch.counts)
+    return {
+        "segmentation": torch.stack(parts).mean(),
+        "presence": PRESENCE_WEIGHT * presence,
+    }
+
+
+def _mean(losses: Tensor, counts: Tensor) -> Tensor:
+    """Mean over the pairs that count; 0 where none does."""
+    return (losses * counts).sum() / counts.sum().clamp_min(1.0)
 
 
 def total(losses: Losses) -> Losses:

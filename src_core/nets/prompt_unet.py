@@ -187,11 +187,22 @@ class PromptUNet(nn.Module):
         return fused
 
     def decode(
-        self, features: Features, fused: Tensor, codes: PromptCodes, decoder: int = 0
+        self,
+        features: Features,
+        fused: Tensor,
+        codes: PromptCodes,
+        decoder: int = 0,
+        rows: Tensor | None = None,
     ) -> Decoded:
-        """Ask one decoder about P pairs; all arguments have P rows."""
-        skips = features.skips[decoder]
-        *deep, half = self.decoders[decoder](skips, fused, codes.vector)
+        """Ask one decoder about P pairs, or only those at `rows` (R,) long.
+
+        `features`, `fused` and `codes` have P rows, one a pair.
+        """
+        skips, code = features.skips[decoder], codes.vector
+        if rows is not None:
+            skips, fused = tuple(skip[rows] for skip in skips), fused[rows]
+            code = code[rows]
+        *deep, half = self.decoders[decoder](skips, fused, code)
         full = (2 * half.shape[-2], 2 * half.shape[-1])
         return Decoded(resize(half, full), tuple(reversed(deep)))
 
