@@ -39,6 +39,9 @@ class FrameSettings(Settings):
     size: int = Field(
         0, ge=0, le=1024, multiple_of=32, description="side in pixels; 0 = from data"
     )
+    tiles: bool | None = Field(
+        None, description="cut large pictures into tiles; null = from data"
+    )
     low: float = Field(0.5, ge=0, lt=50, description="lower percentile of the window")
     high: float = Field(99.5, gt=50, le=100, description="upper percentile")
 

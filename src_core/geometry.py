@@ -57,6 +57,35 @@ class Letterbox:
         return slice(top, top + h), slice(left, left + w)
 
 
+def tile_windows(height: int, width: int, size: int) -> list[tuple[slice, slice]]:
+    """Cut a picture into squares that overlap by at least an eighth of their side.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the picture, in pixels; a side shorter than `size` is taken whole.
+    size : int
+        Side of a tile, in pixels.
+
+    Returns
+    -------
+    list of (slice, slice)
+        Rows and columns; together they cover the picture.
+    """
+
+    def starts(length: int) -> list[int]:
+        if length <= size:
+            return [0]
+        count = -(-(length - size) // (size - size // 8)) + 1
+        return [round(i * (length - size) / (count - 1)) for i in range(count)]
+
+    return [
+        (slice(y, min(height, y + size)), slice(x, min(width, x + size)))
+        for y in starts(height)
+        for x in starts(width)
+    ]
+
+
 def frame_size(shapes: list[tuple[int, int]], largest: int = 192) -> int:
     """Side of the square for pictures of these heights and widths, in pixels.
 

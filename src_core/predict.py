@@ -13,17 +13,10 @@ from torch import Tensor
 
 from src_core.checkpoints import ModelCard, load_model
 from src_core.devices import Device, pick_device
-from src_core.geometry import Letterbox
-from src_core.imaging.prepare import (
-    from_square,
-    intensity_statistics,
-    into_square,
-    standardise,
-    to_channels,
-    to_uint8,
-)
+from src_core.geometry import Letterbox, tile_windows
+from src_core.imaging.prepare import from_square, into_square, prepare, standardise
 from src_core.methods import method_class
-from src_core.nets import Features, PromptUNet
+from src_core.nets import Features, PromptCodes, PromptUNet
 from src_core.text import TextEncoder, load_encoder
 
 if TYPE_CHECKING:
@@ -100,7 +93,7 @@ class Predictor:
         net = PromptUNet(method_class(settings.method).net_settings(settings.net))
         net.load_state_dict(weights)
         self.net = device.place(net).eval()
-        self._pictures: OrderedDict[str, tuple[Features, Letterbox]] = OrderedDict()
+        self._pictures: OrderedDict[str, Seen] = OrderedDict()
 
     @classmethod
     def load(
@@ -162,18 +155,15 @@ class Predictor:
         self, pixels: NDArray[np.generic], axes: str, prompts: Sequence[str], key: str
     ) -> list[Prediction]:
         started = time.perf_counter()
-        features, box = self._features(pixels, axes, key)
+        seen = self._see(pixels, axes, key)
         text = self.encoder.encode(prompts).to(self.device.torch)
-        rows = torch.zeros(len(prompts), dtype=torch.long, device=self.device.torch)
         with self.device.autocast():
             codes = self.net.prompt(text.tokens, text.mask)
-            repeated = features.select(rows)
-            fused = self.net.fuse(repeated, codes)
-            logits = self.net.decode(repeated, fused, codes).logits
-            presence = self.net.present(fused, codes)
-        probability = from_square(logits.float(), box).sigmoid()[:, 0].cpu().numpy()
+            answers = [self._ask(features, codes) for features in seen.features]
+        probability = seen.assemble([logits for logits, _ in answers]).sigmoid()
+        presence = torch.stack([there for _, there in answers]).amax(0)
         rule = self.card.presence
-        scores = torch.sigmoid(rule.slope * presence.float() + rule.bias).tolist()
+        scores = torch.sigmoid(rule.slope * presence + rule.bias).tolist()
         took = (time.perf_counter() - started) * 1000 / len(prompts)
         return [
             Prediction(
@@ -183,31 +173,90 @@ class Predictor:
                 self.card.version,
                 took,
             )
-            for p, score in zip(probability, scores, strict=True)
+            for p, score in zip(probability.numpy(), scores, strict=True)
         ]
 
-    def _features(
-        self, pixels: NDArray[np.generic], axes: str, key: str
-    ) -> tuple[Features, Letterbox]:
+    def _ask(self, features: Features, codes: PromptCodes) -> tuple[Tensor, Tensor]:
+        """One view, K prompts -> logits (K, 1, S, S) and presence (K,), on the CPU."""
+        rows = torch.zeros(len(codes), dtype=torch.long, device=self.device.torch)
+        repeated = features.select(rows)
+        fused = self.net.fuse(repeated, codes)
+        logits = self.net.decode(repeated, fused, codes).logits
+        return logits.float().cpu(), self.net.present(fused, codes).float().cpu()
+
+    def _see(self, pixels: NDArray[np.generic], axes: str, key: str) -> Seen:
+        """Encode a picture, or take what is remembered of it."""
         if key and key in self._pictures:
             self._pictures.move_to_end(key)
             return self._pictures[key]
         frame = self.card.settings.frame
-        channels = to_uint8(to_channels(pixels, axes), frame.low, frame.high)
-        box = Letterbox(channels.shape[1], channels.shape[2], frame.size)
-        square = into_square(channels, box)
-        mean, deviation = intensity_statistics(square, box)
-        view = standardise(
-            square[None], torch.tensor([mean]), torch.tensor([deviation])
-        )
-        view = view.to(self.device.torch).contiguous(memory_format=torch.channels_last)
-        with self.device.autocast():
-            found = self.net.encode(view), box
+        picture = prepare(pixels, axes, frame)
+        height, width = picture.pixels.shape[1:]
+        windows = [(slice(0, height), slice(0, width))]
+        if frame.tiles and max(height, width) > frame.size:
+            windows = tile_windows(height, width, frame.size)
+        boxes, features = [], []
+        for window in windows:
+            part = picture.crop(window).pixels
+            box = Letterbox(part.shape[1], part.shape[2], frame.size)
+            view = standardise(
+                into_square(part, box)[None],
+                torch.tensor([picture.mean]),
+                torch.tensor([picture.deviation]),
+            ).to(self.device.torch)
+            with self.device.autocast():
+                view = view.contiguous(memory_format=torch.channels_last)
+                features.append(self.net.encode(view))
+            boxes.append(box)
+        seen = Seen((height, width), windows, boxes, features)
         if key:
-            self._pictures[key] = found
+            self._pictures[key] = seen
             while len(self._pictures) > CACHED_PICTURES:
                 self._pictures.popitem(last=False)
-        return found
+        return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as the network has seen it: whole, or in tiles.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        H and W.
+    windows : list of (slice, slice)
+        Where each view lies in the picture.
+    boxes : list of Letterbox
+        How each view was fitted into the network's square.
+    features : list of Features
+        Of each view.
+    """
+
+    shape: tuple[int, int]
+    windows: list[tuple[slice, slice]]
+    boxes: list[Letterbox]
+    features: list[Features]
+
+    def assemble(self, views: list[Tensor]) -> Tensor:
+        """Join the views' logits (K, 1, S, S) to the picture's (K, H, W).
+
+        Where tiles overlap, each counts the more the farther a pixel lies from its
+        edge: there the network has seen most around it.
+        """
+        if len(views) == 1:
+            return from_square(views[0], self.boxes[0])[:, 0]
+        count = len(views[0])
+        total = torch.zeros((count, *self.shape))
+        weights = torch.zeros(self.shape)
+        for view, box, window in zip(views, self.boxes, self.windows, strict=True):
+            rows, columns = (
+                torch.bartlett_window(n + 2, periodic=False)[1:-1]
+                for n in (box.height, box.width)
+            )
+            weight = rows[:, None] * columns[None]
+            total[(slice(None), *window)] += from_square(view, box)[:, 0] * weight
+            weights[window] += weight
+        return total / weights
 
 
 def _stack(planes: list[Prediction]) -> Prediction:

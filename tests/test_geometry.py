@@ -8,12 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src_core.geometry import Letterbox, frame_size, spatial_axes
+from src_core.config import FrameSettings
+from src_core.geometry import Letterbox, frame_size, spatial_axes, tile_windows
 from src_core.imaging.prepare import (
     from_square,
-    intensity_statistics,
     into_square,
     mask_into_square,
+    prepare,
     standardise,
     to_channels,
     to_uint8,
@@ -86,14 +87,37 @@ def test_eight_bit_colour_is_left_alone():
     assert np.array_equal(to_uint8(pixels, 0.5, 99.5), pixels)
 
 
-def test_black_around_the_picture_does_not_change_its_statistics():
-    pixels = np.random.default_rng(0).integers(0, 255, (1, 32, 64), dtype=np.uint8)
-    box = Letterbox(32, 64, 64)
-    mean, deviation = intensity_statistics(into_square(pixels, box), box)
-    assert mean == pytest.approx(pixels.mean(), abs=0.5)
-    assert deviation == pytest.approx(pixels.std(), abs=0.5)
+def test_a_tile_keeps_the_statistics_of_its_picture():
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 64), dtype=np.uint8)
+    picture = prepare(pixels, "cyx", FrameSettings(size=64))
+    tile = picture.crop((slice(0, 8), slice(4, 20)))
+    assert tile.pixels.shape == (3, 8, 16)
+    assert (tile.mean, tile.deviation) == (picture.mean, picture.deviation)
+    assert picture.mean == pytest.approx(pixels.mean())
+    square = into_square(picture.pixels, Letterbox(32, 64, 64))
     view = standardise(
-        into_square(pixels, box)[None], torch.tensor([mean]), torch.tensor([deviation])
+        square[None], torch.tensor([picture.mean]), torch.tensor([picture.deviation])
     )
     assert view.shape == (1, 3, 64, 64)
+    assert float(view[:, :, 16:48].mean()) == pytest.approx(0.0, abs=0.01)
+    assert float(view[:, :, 16:48].std()) == pytest.approx(1.0, abs=0.01)
+
+
+@given(st.integers(1, 900), st.integers(1, 900), st.sampled_from([64, 192]))
+def test_tiles_cover_the_picture_and_overlap(height, width, size):
+    seen = np.zeros((height, width), int)
+    for window in tile_windows(height, width, size):
+        seen[window] += 1
+        part = seen[window]
+        assert part.shape == (min(height, size), min(width, size))
+    assert seen.min() >= 1
+    for starts in (
+        sorted({w[axis].start for w in tile_windows(height, width, size)})
+        for axis in (0, 1)
+    ):
+        steps = np.diff(starts)
+        assert (steps <= size - size // 8 + 1).all()
+
+
+def test_spatial_axes():
     assert spatial_axes("czyx") == "zyx"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,46 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from src_core.config import FrameSettings
     from src_core.geometry import Letterbox
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A picture as the network is shown it, or a tile of one.
+
+    Attributes
+    ----------
+    pixels : ndarray
+        (C, H, W) uint8 with 1 or 3 channels, windowed.
+    mean, deviation : float
+        Of the whole picture, which a tile shares: what is dark in the picture is dark
+        in each of its tiles.
+    """
+
+    pixels: NDArray[np.uint8]
+    mean: float
+    deviation: float
+
+    def crop(self, window: tuple[slice, slice]) -> Prepared:
+        """Return the part of the picture in a window of rows and columns."""
+        return Prepared(self.pixels[(slice(None), *window)], self.mean, self.deviation)
+
+
+def prepare(pixels: NDArray[np.generic], axes: str, frame: FrameSettings) -> Prepared:
+    """Window a 2-D picture and measure it.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        With the axes ``"yx"`` or ``"cyx"``.
+    axes : str
+        As above.
+    frame : FrameSettings
+        The window's percentiles.
+    """
+    windowed = to_uint8(to_channels(pixels, axes), frame.low, frame.high)
+    return Prepared(windowed, float(windowed.mean()), max(1.0, float(windowed.std())))
 
 
 def to_channels(pixels: NDArray[np.generic], axes: str) -> NDArray[np.generic]:
@@ -101,12 +141,6 @@ def from_square(values: Tensor, box: Letterbox) -> Tensor:
     return F.interpolate(
         inside, (box.height, box.width), mode="bilinear", align_corners=False
     )
-
-
-def intensity_statistics(square: Tensor, box: Letterbox) -> tuple[float, float]:
-    """Mean and deviation of a square's picture, its black surround left out."""
-    inside = square[(slice(None), *box.window)].float()
-    return float(inside.mean()), float(inside.std(correction=0).clamp_min(1.0))
 
 
 def standardise(squares: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

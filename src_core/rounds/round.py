@@ -23,7 +23,7 @@ from src_core.predict import Predictor
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.promotion import promoted
 from src_core.rounds.score import score_images
-from src_core.rounds.snapshot import effective_split, pool_items, project_frame
+from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
 from src_core.rounds.validation import held_out_groups
 from src_core.text import load_encoder
 from src_core.train import (
@@ -180,10 +180,9 @@ class Round:
         held_out = held_out_groups(project)
         splits = frozenset({Split.TRAIN, Split.VAL})
         pool = Pool(
-            pool_items(project, held_out, splits),
+            pool_items(project, held_out, splits, settings.frame),
             targets,
             settings.frame.size,
-            settings.frame,
         ).to(self.device.torch)
         wordings = Wordings(targets, pool.captions, encoder)
         labelled, unlabelled = _counts(pool)
@@ -213,9 +212,8 @@ class Round:
     def _complete(self, settings: ModelSettings) -> ModelSettings:
         """Fill in what the data decides."""
         frame, net = settings.frame, settings.net
-        if frame.size == 0:
-            size = project_frame(self.project)
-            frame = frame.model_copy(update={"size": size})
+        if frame.size == 0 or frame.tiles is None:
+            frame = choose_frame(self.project, frame)
         width = load_encoder(settings.text).width
         net = net.model_copy(update={"text_width": width})
         return settings.model_copy(update={"frame": frame, "net": net})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from src_core.store.records import (
     IMAGES,
@@ -13,18 +13,20 @@ from src_core.store.records import (
     unpack_image,
     unpack_target,
 )
+from src_core.types import Image, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from src_core.store.ledger import Ledger
-    from src_core.types import Image, Target
 
-_ROOTS: Final = (IMAGES + NODE, TARGETS + NODE)
+R = TypeVar("R", bound=Image | Target)
 
 
 class Catalogue:
     """What a ledger says about images and targets at a position.
+
+    The two are read apart: to ask for one mask of 100,000, the targets are enough.
 
     Parameters
     ----------
@@ -35,72 +37,84 @@ class Catalogue:
     """
 
     def __init__(self, ledger: Ledger, at: int | None) -> None:
-        self._ledger = ledger
-        self._at = at
-        self._seen = 0
-        self._guard = threading.Lock()
-        self._images: dict[str, Image] = {}
-        self._targets: dict[str, Target] = {}
         self._by_hash: dict[str, str] = {}
         self._members: dict[str, set[str]] = {}
+        self._images = _Shelf(ledger, at, IMAGES, unpack_image, self._note)
+        self._targets = _Shelf(ledger, at, TARGETS, unpack_target)
 
     def images(self) -> list[Image]:
         """List every image, sorted by identifier."""
-        with self._fresh():
-            return sorted(self._images.values(), key=lambda image: image.id)
-
-    def image(self, identifier: str) -> Image | None:
-        """Return one image."""
-        with self._fresh():
-            return self._images.get(identifier)
+        with self._images.fresh() as known:
+            return sorted(known.values(), key=lambda image: image.id)
 
     def targets(self) -> list[Target]:
         """List every target, sorted by identifier."""
-        with self._fresh():
-            return sorted(self._targets.values(), key=lambda target: target.id)
+        with self._targets.fresh() as known:
+            return sorted(known.values(), key=lambda target: target.id)
 
     def with_hash(self, sha256: str) -> Image | None:
         """Return the image with these very pixels."""
-        with self._fresh():
-            return self._images.get(self._by_hash.get(sha256, ""))
+        with self._images.fresh() as known:
+            return known.get(self._by_hash.get(sha256, ""))
 
     def groups(self) -> list[str]:
         """List every group's pseudonym."""
-        with self._fresh():
+        with self._images.fresh():
             return sorted(self._members)
 
     def group(self, group: str) -> list[Image]:
         """List a group's images; none where the group is empty or has no name."""
-        with self._fresh():
+        with self._images.fresh() as known:
             members = sorted(self._members.get(group, ())) if group else []
-            return [self._images[member] for member in members]
+            return [known[member] for member in members]
+
+    def _note(self, before: Image | None, image: Image) -> None:
+        """Keep track of who belongs to which group."""
+        if before is not None and before.group:
+            self._members[before.group].discard(image.id)
+            if not self._members[before.group]:
+                del self._members[before.group]
+        self._by_hash[image.sha256] = image.id
+        if image.group:
+            self._members.setdefault(image.group, set()).add(image.id)
+
+
+class _Shelf(Generic[R]):
+    """The records under one prefix, read again only where they changed."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        at: int | None,
+        prefix: str,
+        unpack: Callable[[str, bytes], R],
+        note: Callable[[R | None, R], None] | None = None,
+    ) -> None:
+        self._ledger, self._at = ledger, at
+        self._prefix = prefix
+        self._unpack = unpack
+        self._note = note
+        self._known: dict[str, R] = {}
+        self._seen = 0
+        self._guard = threading.Lock()
 
     @contextmanager
-    def _fresh(self) -> Iterator[None]:
+    def fresh(self) -> Iterator[dict[str, R]]:
+        """Hold the records still, as they are at the position now."""
         with self._guard:
             head = self._ledger.head if self._at is None else self._at
             if head != self._seen:
                 self._refresh(head)
                 self._seen = head
-            yield
+            yield self._known
 
     def _refresh(self, head: int) -> None:
-        changed = self._ledger.values
-        for key, data in changed(IMAGES, since=self._seen, at=head):
-            if key not in _ROOTS and data is not None:
-                self._add(unpack_image(key, data))
-        for key, data in changed(TARGETS, since=self._seen, at=head):
-            if key not in _ROOTS and data is not None:
-                target = unpack_target(key, data)
-                self._targets[target.id] = target
-
-    def _add(self, image: Image) -> None:
-        before = self._images.get(image.id)
-        if before is not None and before.group:
-            self._members[before.group].discard(image.id)
-            if not self._members[before.group]:
-                del self._members[before.group]
-        self._images[image.id] = image
-        self._by_hash[image.sha256] = image.id
-        if image.group:
-            self._members.setdefault(image.group, set()).add(image.id)
+        changed = self._ledger.values(self._prefix, since=self._seen, at=head)
+        for key, data in changed:
+            if key == self._prefix + NODE or data is None:
+                continue
+            record = self._unpack(key, data)
+            before = self._known.get(record.id)
+            self._known[record.id] = record
+            if self._note is not None:
+                self._note(before, record)

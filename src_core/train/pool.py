@@ -9,13 +9,7 @@ import torch
 from torch import Tensor
 
 from src_core.geometry import Letterbox
-from src_core.imaging.prepare import (
-    intensity_statistics,
-    into_square,
-    mask_into_square,
-    to_channels,
-    to_uint8,
-)
+from src_core.imaging.prepare import Prepared, into_square, mask_into_square
 from src_core.types import Split, Target
 
 if TYPE_CHECKING:
@@ -23,8 +17,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from src_core.config import FrameSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +27,8 @@ class Item:
     ----------
     image : str
         Its id.
-    pixels : ndarray
-        With `axes` ``"yx"`` or ``"cyx"``.
-    axes : str
-        As above.
+    picture : Prepared
+        Its pixels, or those of a tile of it.
     split : Split
         Test images never enter a pool.
     truth : dict
@@ -49,8 +39,7 @@ class Item:
     """
 
     image: str
-    pixels: NDArray[np.generic]
-    axes: str
+    picture: Prepared
     split: Split
     truth: dict[str, NDArray[np.uint8]]
     caption: str = ""
@@ -67,8 +56,6 @@ class Pool:
         What can be asked for; fixes the targets' order.
     size : int
         S, side of the square in pixels.
-    frame : FrameSettings
-        The intensity window.
 
     Attributes
     ----------
@@ -89,7 +76,6 @@ class Pool:
         items: Iterable[Item],
         targets: Sequence[Target],
         size: int,
-        frame: FrameSettings,
     ) -> None:
         self.targets = tuple(targets)
         self.size = size
@@ -102,13 +88,10 @@ class Pool:
         self.splits: list[Split] = []
         self.captions: list[str] = []
         for item in items:
-            pixels = to_uint8(
-                to_channels(item.pixels, item.axes), frame.low, frame.high
-            )
-            box = Letterbox(pixels.shape[1], pixels.shape[2], size)
-            square = into_square(pixels, box)
-            squares.append(square)
-            statistics.append(intensity_statistics(square, box))
+            picture = item.picture
+            box = Letterbox(*picture.pixels.shape[1:], size)
+            squares.append(into_square(picture.pixels, box))
+            statistics.append((picture.mean, picture.deviation))
             row = [-1] * len(self.targets)
             for target, mask in item.truth.items():
                 row[index[target]] = len(masks)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from src_core.config import FrameSettings
 from src_core.devices import Device
 from src_core.errors import NoModelError, NotFoundError, UserError
 from src_core.predict import Predictor
@@ -20,10 +21,11 @@ from src_core.rounds import (
 )
 from src_core.rounds.choose import next_picks, outline_entropy
 from src_core.rounds.round import Round
-from src_core.rounds.snapshot import pool_items
+from src_core.rounds.snapshot import choose_frame, pool_items
 from src_core.store import Project
 from src_core.types import MaskStatus, Source, SourceKind, Split
 
+FRAME = FrameSettings(size=64, tiles=False)
 CPU = Device(torch.device("cpu"), bf16=False)
 
 
@@ -78,7 +80,7 @@ def test_proposals_and_flags_teach_nothing(folder, request_):
 
 def test_test_images_never_enter_a_training(folder):
     with Project.open(folder) as project:
-        items = list(pool_items(project, frozenset(), frozenset(Split)))
+        items = list(pool_items(project, frozenset(), frozenset(Split), FRAME))
         test = {image.id for image in project.images(Split.TEST)}
     assert items
     assert not test & {item.image for item in items}
@@ -144,7 +146,7 @@ class TestFrozenValidation:
             fill_project(project, {Split.TRAIN: 9}, labelled=9, start=6)
             assert ensure_validation(project, "ben") == chosen
             assert held_out_groups(project) == chosen
-            items = list(pool_items(project, chosen, frozenset(Split)))
+            items = list(pool_items(project, chosen, frozenset(Split), FRAME))
         held = [item for item in items if item.split is Split.VAL]
         assert len(held) == 1
         assert position > 0
@@ -256,3 +258,57 @@ def test_outline_entropy(probability, bits):
     assert outline_entropy(probability.astype(np.float32)) == pytest.approx(
         bits, abs=1e-4
     )
+
+
+class TestTiles:
+    """Large pictures with small things in them are cut up; others are shown whole."""
+
+    @staticmethod
+    def _project(path, side, piece):
+        with Project.create(path) as project:
+            target = project.add_target("dot", who="ada").id
+            pixels = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+            image, _ = project.add_image(pixels, name="a.png", axes="yx", who="ada")
+            mask = np.zeros((side, side), np.uint8)
+            mask[::40, ::40] = 1
+            mask = np.kron(
+                mask[::40, ::40], np.pad(np.ones((piece, piece)), (0, 40 - piece))
+            )
+            project.save_mask(
+                image.id,
+                target,
+                mask[:side, :side].astype(np.uint8),
+                who="ada",
+                status=MaskStatus.DONE,
+            )
+        return path
+
+    @pytest.mark.parametrize(
+        ("side", "piece", "tiles"), [(160, 6, False), (960, 6, True), (960, 39, False)]
+    )
+    def test_the_data_decide(self, tmp_path, side, piece, tiles):
+        with Project.open(self._project(tmp_path / "p", side, piece)) as project:
+            assert choose_frame(project, FrameSettings()).tiles is tiles
+
+    def test_a_large_picture_becomes_tiles_with_their_truth(self, tmp_path):
+        path = self._project(tmp_path / "p", 480, 6)
+        frame = FrameSettings(size=192, tiles=True)
+        with Project.open(path) as project:
+            truth = project.mask("a.png", "dot").read()
+            items = list(pool_items(project, frozenset(), frozenset(Split), frame))
+        assert len(items) == 9
+        assert all(item.picture.pixels.shape == (1, 192, 192) for item in items)
+        assert np.array_equal(items[0].truth["dot"], truth[:192, :192])
+
+    def test_prediction_in_tiles_is_prediction_of_each_tile(self, taught):
+        """On a mosaic the answer in a tile's middle is that of the tile alone."""
+        with Project.open(taught) as project:
+            predictor = _predictor(project)
+            frame = predictor.card.settings.frame.model_copy(update={"tiles": True})
+            settings = predictor.card.settings.model_copy(update={"frame": frame})
+            predictor.card = predictor.card.model_copy(update={"settings": settings})
+            tile = project.pixels(project.images(Split.TEST)[0])[...]
+        alone = predictor.predict(tile, "yx", ["the disc"])[0].probability
+        mosaic = predictor.predict(np.tile(tile, (1, 8)), "yx", ["the disc"])[0]
+        assert mosaic.probability.shape == (64, 512)
+        assert np.abs(mosaic.probability[:, :56] - alone[:, :56]).mean() < 0.1

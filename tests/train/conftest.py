@@ -12,6 +12,7 @@ from src_core.config import (
     TextSettings,
     TrainSettings,
 )
+from src_core.imaging.prepare import prepare
 from src_core.text import load_encoder
 from src_core.train import Item, Pool, Wordings
 from src_core.types import Split, Target
@@ -28,10 +29,10 @@ def _toy_item(index: int, split: Split, truth: bool) -> Item:
     bar = (y > 46) & (y < 56)
     picture = 120 + 90 * disc - 90 * bar + rng.normal(0, 10, y.shape)
     masks = {"disc": disc.astype(np.uint8), "bar": bar.astype(np.uint8)}
+    pixels = picture.clip(0, 255).astype(np.uint8)
     return Item(
         f"im{index}",
-        picture.clip(0, 255).astype(np.uint8),
-        "yx",
+        prepare(pixels, "yx", FrameSettings(size=64)),
         split,
         masks if truth else {},
     )
@@ -57,7 +58,7 @@ def toy_settings(method: str = "supervised", **train) -> ModelSettings:
 def pool() -> Pool:
     items = [_toy_item(i, Split.TRAIN, truth=i < 4) for i in range(8)]
     items += [_toy_item(i, Split.VAL, truth=True) for i in range(8, 12)]
-    return Pool(items, [DISC, BAR], 64, FrameSettings(size=64))
+    return Pool(items, [DISC, BAR], 64)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from src_core.config import FrameSettings
 from src_core.devices import Device
 from src_core.errors import UserError
 from src_core.methods import METHODS
@@ -57,14 +56,14 @@ def test_asked_to_stop_it_returns_the_best_so_far(pool, wordings, settings):
 
 def test_without_validation_the_average_is_kept(pool, wordings, settings, toy_item):
     items = [toy_item(i, Split.TRAIN, truth=True) for i in range(3)]
-    alone = Pool(items, pool.targets, 64, FrameSettings(size=64))
+    alone = Pool(items, pool.targets, 64)
     trained = _train(alone, wordings, settings(), steps=3)
     assert math.isnan(trained.dice)
     assert trained.weights
 
 
 def test_nothing_labelled_is_a_sentence(pool, wordings, settings):
-    empty = Pool([], pool.targets, 64, FrameSettings(size=64))
+    empty = Pool([], pool.targets, 64)
     with pytest.raises(UserError, match="no training image has a finished mask"):
         _train(empty, wordings, settings())
 

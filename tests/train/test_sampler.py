@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from src_core.config import FrameSettings, TextSettings, TrainSettings
+from src_core.imaging.prepare import prepare
 from src_core.text import load_encoder
 from src_core.train import Item, Pool, Wordings
 from src_core.train.sampler import Sampler
@@ -17,7 +18,7 @@ FRAME = FrameSettings(size=64)
 
 
 def _sampler(items, targets=TARGETS, **train):
-    pool = Pool(items, targets, 64, FRAME)
+    pool = Pool(items, targets, 64)
     encoder = load_encoder(TextSettings(encoder="hashed"))
     wordings = Wordings(targets, pool.captions, encoder)
     rng = torch.Generator().manual_seed(0)
@@ -27,7 +28,7 @@ def _sampler(items, targets=TARGETS, **train):
 def _item(name, truth, split=Split.TRAIN, caption=""):
     pixels = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
     masks = {t: np.full((64, 64), v, np.uint8) for t, v in truth.items()}
-    return Item(name, pixels, "yx", split, masks, caption)
+    return Item(name, prepare(pixels, "yx", FRAME), split, masks, caption)
 
 
 def test_a_target_that_nobody_labelled_is_never_asked_of_a_labelled_image():
@@ -90,7 +91,7 @@ def test_held_out_images_are_never_drawn(split):
         _item("held", {"b": 1}, split),
         _item("held2", {}, split),
     ]
-    pool = Pool(items, TARGETS, 64, FRAME)
+    pool = Pool(items, TARGETS, 64)
     assert pool.labelled.tolist() == [0]
     assert pool.unlabelled.tolist() == [0]
 
@@ -119,7 +120,7 @@ def test_masks_move_as_their_pictures_do():
     """A picture that is its own mask stays its own mask."""
     y, x = np.mgrid[:64, :64]
     disc = ((y - 30) ** 2 + (x - 36) ** 2 < 200).astype(np.uint8)
-    item = Item("x", disc * 255, "yx", Split.TRAIN, {"a": disc})
+    item = Item("x", prepare(disc * 255, "yx", FRAME), Split.TRAIN, {"a": disc})
     batch, _ = _sampler([item], TARGETS[:1]).draw(unlabelled=False)
     for image, mask in zip(batch.images, batch.masks, strict=True):
         bright = image[0] > (image[0].max() + image[0].min()) / 2
