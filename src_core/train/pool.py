@@ -89,7 +89,8 @@ class Pool:
         self.captions: list[str] = []
         for item in items:
             picture = item.picture
-            box = Letterbox(*picture.pixels.shape[1:], size)
+            _, height, width = picture.pixels.shape
+            box = Letterbox(height, width, size)
             squares.append(into_square(picture.pixels, box))
             statistics.append((picture.mean, picture.deviation))
             row = [-1] * len(self.targets)
