@@ -265,7 +265,7 @@ class ProjectView:
 
         # A connection of its own: the window goes on saving meanwhile.
         with Ledger(self.ledger.path) as ledger:
-            return verify(self.path, ledger, self.position, self.images, deep=deep)
+            return verify(self.path, ledger, self.position, self._all_images, deep=deep)
 
     def backup(self, file: Path | str, *, names: bool = False) -> Path:
         """Write one file with the whole project, consistent while others write.
@@ -286,6 +286,11 @@ class ProjectView:
 
         with Ledger(self.ledger.path) as ledger:
             return backup(self.path, ledger, Path(file), names=names)
+
+    def _all_images(self) -> list[Image]:
+        """List the images, once the targets were found to be readable too."""
+        self.targets()
+        return self.images()
 
     def _image_record(self, identifier: str) -> Image | None:
         if not is_id(identifier):

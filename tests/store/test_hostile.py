@@ -262,7 +262,7 @@ def test_records_that_are_refused(root, entries, message):
             assert len(project.images()) == 3
             return
         with pytest.raises(CorruptError, match=message):
-            project.images()
+            _ = project.targets(), project.images()
         assert "not" in project.verify()[0].problem
         with pytest.raises(LgsslError):
             project.image("../../x")

@@ -9,7 +9,7 @@ import apsw
 import numpy as np
 import pytest
 
-from src_core.errors import LgsslError
+from src_core.errors import CorruptError, LgsslError
 from src_core.store import Project
 from src_core.store.rows import COLUMNS, row_hash
 from src_core.store.schema import TABLES
@@ -103,6 +103,25 @@ def test_a_row_hashed_anew_breaks_the_row_after_it(filled):
         (finding,) = project.verify()
     assert finding.where == "revision 6"
     assert "does not follow" in finding.problem
+
+
+@pytest.mark.parametrize("column", ["status", "source"])
+def test_a_row_that_no_save_writes_is_refused(filled, column):
+    tamper(filled, f"UPDATE revision SET {column} = 'nice' WHERE number = 6")
+    with Project.open(filled) as project:
+        with pytest.raises(CorruptError, match="Revision 6 holds"):
+            project.mask("case-1", "left-lung")
+        if column == "status":
+            with pytest.raises(CorruptError, match="Revision 6 holds"):
+                project.masks()
+
+
+def test_a_rotten_value_is_not_read(filled):
+    tamper(filled, f"UPDATE entry SET value = x'0102' WHERE {CHUNK}")
+    with Project.open(filled, at=5) as project:
+        mask = project.mask("case-1", "left-lung")
+        with pytest.raises(CorruptError, match="is not what was written"):
+            mask.read()
 
 
 def test_a_shallow_check_reads_no_values(filled):
