@@ -70,7 +70,7 @@ class TrainSettings(Settings):
     warmup: Fraction = Field(0.05, description="share of the budget to full rate")
     gradient_clip: float = Field(1.0, gt=0, description="norm")
     average: float = Field(0.99, gt=0, lt=1, description="EMA decay a step")
-    validations: int = Field(10, ge=1, description="looks at the validation split")
+    validations: int = Field(20, ge=1, description="looks at the validation split")
     checkpoint_seconds: float = Field(20.0, gt=0, description="between checkpoints")
     threads: int = Field(0, ge=0, description="CPU threads; 0 = all that are free")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from src_core.cli.console import progress_bar, tell
 from src_core.engine import Engine, Event
 from src_core.rounds import RoundRequest, ensure_validation, promote
@@ -42,7 +44,7 @@ def train_with_bar(
             def show(event: Event) -> None:
                 if event["kind"] == "progress":
                     looks = event["looks"]
-                    dice = f"Dice {max(looks[-1][2:]):.3f}" if looks else ""
+                    dice = f"Dice {np.fmax(*looks[-1][2:]):.3f}" if looks else ""
                     bars.update(
                         task,
                         completed=event["done"],

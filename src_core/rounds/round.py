@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ class RoundResult:
     labelled: int
     unlabelled: int
     verdict: Verdict
-    looks: tuple[dict[str, float], ...]
+    looks: tuple[dict[str, float | None], ...]
     stopped: bool
     position: int
 
@@ -242,7 +243,11 @@ class Round:
         card = card.model_copy(update={"validation": _per_target(new_dices)})
         save_model(project.models_dir, trained.weights, card)
         looks = tuple(
-            {"step": k.step, "seconds": k.seconds, "raw": k.raw, "average": k.average}
+            {
+                "step": k.step,
+                "seconds": round(k.seconds, 2),
+                "dice": None if math.isnan(k.dice) else round(k.dice, 5),
+            }
             for k in trained.looks
         )
         return RoundResult(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
@@ -39,14 +40,23 @@ class Look:
     step : int
     seconds : float
         Of training until then.
+    progress : float
+        Of the budget, 0 to 1.
     raw, average : float
-        Dice of the trained and of the averaged weights; NaN without a split.
+        Dice of the trained and of the averaged weights; NaN where it was not looked
+        at, for want of a split or because the average had overtaken before.
     """
 
     step: int
     seconds: float
+    progress: float
     raw: float
     average: float
+
+    @property
+    def dice(self) -> float:
+        """The better of the two; NaN without a validation split."""
+        return self.average if math.isnan(self.raw) else max(self.raw, self.average)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,37 +290,37 @@ class Training:
         if not self.method.uses_unlabelled:
             return 0.0
         course = self.course
-        if (
-            course.began is None
-            and done >= self.burn_in.start
-            and self._teacher_is_good()
-        ):
-            course.began = done
+        if course.began is None:
+            curve = [(k.progress, k.average) for k in course.looks]
+            if self.burn_in.is_over(done, curve):
+                course.began = done
         return self.burn_in.ramp(done, course.began)
-
-    def _teacher_is_good(self) -> bool:
-        if len(self.validation) == 0:
-            return True
-        return bool(self.course.looks) and (
-            self.course.looks[-1].average >= self.burn_in.dice
-        )
 
     def _look(self) -> None:
         """Score trained and averaged weights, and keep the better of the two."""
         course, nets = self.course, (self.method.net, self.method.average)
         if len(self.validation) == 0:
             course.best = _copy(self.method.average)
-            course.looks.append(
-                Look(course.step, self.budget.elapsed(), math.nan, math.nan)
-            )
+            course.looks.append(self._at(math.nan, math.nan))
             return
         started = time.monotonic()
-        raw, average = (self.validation.score(net, self.device) for net in nets)
+        # Early in a short round the average lags behind; once it has overtaken the
+        # trained weights, they need not be looked at any more.
+        overtaken = (
+            bool(course.looks) and not course.looks[-1].raw > course.looks[-1].average
+        )
+        raw = math.nan if overtaken else self.validation.score(nets[0], self.device)
+        average = self.validation.score(nets[1], self.device)
         self._looking += time.monotonic() - started
-        course.looks.append(Look(course.step, self.budget.elapsed(), raw, average))
-        dice, net = max((raw, nets[0]), (average, nets[1]), key=lambda pair: pair[0])
-        if dice >= course.best_dice:
-            course.best_dice, course.best = dice, _copy(net)
+        course.looks.append(self._at(raw, average))
+        if course.looks[-1].dice >= course.best_dice:
+            best = nets[0] if raw > average else nets[1]
+            course.best_dice, course.best = course.looks[-1].dice, _copy(best)
+
+    def _at(self, raw: float, average: float) -> Look:
+        step = self.course.step
+        done = self.budget.progress(step)
+        return Look(step, self.budget.elapsed(), done, raw, average)
 
     def _report(self) -> None:
         course = self.course
@@ -333,7 +343,7 @@ class Training:
             tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
         tensors |= {f"best.{k}": v for k, v in (course.best or {}).items()}
         tensors["rng"] = self.rng.get_state()
-        looks = [[k.step, k.seconds, k.raw, k.average] for k in course.looks]
+        looks = [dataclasses.astuple(k) for k in course.looks]
         meta = {
             "step": course.step,
             "began": course.began,

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from src_core.config import Fraction, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(slots=True)
@@ -55,16 +59,38 @@ def learning_rate_factor(progress: float, warmup: float) -> float:
 
 
 class BurnIn(Settings):
-    """When the unlabelled images join.
+    """When the unlabelled images join: as soon as supervision has reached its plateau.
 
     Measured: from the start they cost Dice on every set tried, down to collapse on
-    small targets. In a round of minutes supervision must have reached its plateau
-    first; what joins earlier is taught by a teacher that does not know yet.
+    small targets. What joins while supervision still climbs is taught by a teacher that
+    does not know yet, and takes the steps in which most is learned.
     """
 
-    start: Fraction = Field(0.5, description="share of the budget before they join")
-    full: Fraction = Field(0.75, description="share at which their weight is full")
+    start: Fraction = Field(0.35, description="share of the budget, the earliest")
+    latest: Fraction = Field(0.7, description="not after this share: too late to pay")
     dice: Fraction = Field(0.4, description="validation Dice the teacher must have")
+    window: Fraction = Field(0.1, description="share over which the gain is looked at")
+    gain: Fraction = Field(0.01, description="validation Dice; less is a plateau")
+    length: Fraction = Field(0.2, description="of the ramp, share of the budget")
+    blind: Fraction = Field(0.5, description="share where no validation split can tell")
+
+    def is_over(self, progress: float, curve: Sequence[tuple[float, float]]) -> bool:
+        """Whether the unlabelled images join now.
+
+        Parameters
+        ----------
+        progress : float
+            Of the budget, 0 to 1.
+        curve : sequence of (float, float)
+            Progress and the averaged network's validation Dice, NaN without a split.
+        """
+        if not self.start <= progress <= self.latest or not curve:
+            return False
+        at, now = curve[-1]
+        if math.isnan(now):
+            return progress >= self.blind
+        before = [dice for past, dice in curve if past <= at - self.window + 1e-9]
+        return bool(before) and now >= self.dice and now - before[-1] < self.gain
 
     def ramp(self, progress: float, began: float | None) -> float:
         """Weight of the unlabelled terms: exp(-5·(1 - t)²) along the ramp.
@@ -74,10 +100,9 @@ class BurnIn(Settings):
         progress : float
             Of the budget, 0 to 1.
         began : float or None
-            The progress at which the teacher was found good enough; None before.
+            The progress at which they joined; None before.
         """
         if began is None:
             return 0.0
-        length = max(self.full - self.start, 1e-9)
-        t = min(1.0, max(0.0, (progress - began) / length))
+        t = min(1.0, max(0.0, (progress - began) / max(self.length, 1e-9)))
         return math.exp(-5.0 * (1.0 - t) ** 2)

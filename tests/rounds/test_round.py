@@ -94,7 +94,7 @@ def test_the_second_round_goes_on_from_the_first(folder, request_):
     assert second.version == "v2"
     with Project.open(folder) as project:
         assert deployed_card(project, "v2").parent == "v1"
-    assert second.looks[0]["average"] > 0.3  # three steps from nothing give less
+    assert second.looks[0]["dice"] > 0.3  # three steps from nothing give less
 
 
 def test_a_worse_model_is_kept_aside(folder, request_):

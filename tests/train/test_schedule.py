@@ -37,7 +37,7 @@ def test_known_rates(progress, factor):
     ],
 )
 def test_the_ramp_is_the_published_bell(progress, began, weight):
-    assert BurnIn(start=0.4, full=0.7).ramp(progress, began) == pytest.approx(weight)
+    assert BurnIn(length=0.3).ramp(progress, began) == pytest.approx(weight)
 
 
 @given(st.integers(1, 1000), st.integers(0, 2000))
@@ -49,3 +49,23 @@ def test_a_budget_of_seconds_counts_what_was_spent_before_a_resume():
     budget = Budget(seconds=10.0, spent=4.0)
     assert 0.4 <= budget.progress(0) < 0.5
     assert 5.0 < budget.seconds_left(0) <= 6.0
+
+
+PLATEAU = [(0.1, 0.2), (0.2, 0.5), (0.3, 0.7), (0.4, 0.705)]
+
+
+@pytest.mark.parametrize(
+    ("progress", "curve", "over"),
+    [
+        (0.4, PLATEAU, True),
+        (0.3, PLATEAU[:3], False),  # still climbing
+        (0.2, [(0.1, 0.6), (0.2, 0.6)], False),  # too early
+        (0.8, PLATEAU, False),  # too late to pay
+        (0.5, [(0.4, 0.3), (0.5, 0.3)], False),  # a plateau of a teacher that is bad
+        (0.5, [], False),
+        (0.45, [(0.45, math.nan)], False),
+        (0.55, [(0.45, math.nan)], True),  # nothing to judge by: half of the budget
+    ],
+)
+def test_unlabelled_images_join_at_the_plateau(progress, curve, over):
+    assert BurnIn().is_over(progress, curve) is over
