@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -13,38 +12,13 @@ from safetensors.torch import save
 
 from src_core.config import ModelSettings, Settings
 from src_core.errors import CorruptError, NotFoundError
+from src_core.files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that after a power cut it is there whole, or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Replaced in one step; readable by its owner alone.
-    content : bytes
-        The whole file.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    # Windows cannot open a folder to flush it, and does not need to.
-    with contextlib.suppress(PermissionError, IsADirectoryError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def save_tensors(
@@ -62,7 +36,7 @@ def save_tensors(
         What ``json`` can write.
     """
     held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_durably(path, save(held, {"meta": json.dumps(meta)}))
+    write_private(path, save(held, {"meta": json.dumps(meta)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -152,7 +126,7 @@ def save_model(folder: Path, weights: Mapping[str, Tensor], card: ModelCard) -> 
     partial = folder / f".{card.version}.{os.getpid()}.partial"
     partial.mkdir(parents=True, mode=0o700)
     save_tensors(partial / WEIGHTS, weights, {"version": card.version})
-    write_durably(partial / CARD, card.model_dump_json(indent=2).encode())
+    write_private(partial / CARD, card.model_dump_json(indent=2).encode())
     partial.rename(final)
     return final
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src_core.checkpoints import write_durably
 from src_core.engine import Reporter
+from src_core.files import write_private
 from src_core.rounds import RoundRequest
 from src_core.rounds.round import Round, RoundHooks
 from src_core.store import Project
@@ -98,7 +98,7 @@ def resume_point(project: Project, request: RoundRequest) -> Path:
     found = json.loads(note.read_text()) if note.exists() else None
     if found != wanted:
         checkpoint.unlink(missing_ok=True)
-        write_durably(note, json.dumps(wanted).encode())
+        write_private(note, json.dumps(wanted).encode())
     return checkpoint
 
 

@@ -2,7 +2,7 @@
 
 `Project` is the door. The modules behind it, from the disk upwards::
 
-    durable, guard, zstd, lock       private files, refused names and sizes, one writer
+    guard, zstd, lock                refused names and sizes, one writer
     schema, database, rows, ledger   the append-only SQLite ledger and its hash chain
     zarr_store                       the ledger as a zarr v3 store
     records, catalogue, documents    what the ledger's keys mean

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from src_core.errors import BadInputError, CorruptError
-from src_core.store import groups, images
-from src_core.store.catalogue import Catalogue
-from src_core.store.durable import (
+from src_core.files import (
     PRIVATE_FILE,
     clear_disk_errors,
     fsync_file,
     fsync_folder,
     seal_tree,
 )
+from src_core.store import groups, images
+from src_core.store.catalogue import Catalogue
 from src_core.store.guard import contained
 from src_core.store.layout import make_folders
 from src_core.store.ledger import FILE_NAME, Ledger

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import apsw
 
 from src_core.errors import CorruptError, LockedError, NotFoundError, StoreError
+from src_core.files import PRIVATE_FILE, disk_full, fsync_folder
 from src_core.store import schema
-from src_core.store.durable import PRIVATE_FILE, disk_full, fsync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from src_core.errors import BadInputError
-from src_core.store.durable import write_private
+from src_core.files import write_private
 from src_core.store.guard import LIMITS, parse_json
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from src_core.errors import BadInputError, CorruptError
-from src_core.store.durable import clear_disk_errors, fsync_folder, seal_tree
+from src_core.files import clear_disk_errors, fsync_folder, seal_tree
 from src_core.store.guard import (
     LIMITS,
     check_array,

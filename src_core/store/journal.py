@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from src_core.errors import BadInputError, CorruptError, NotFoundError, ReadOnlyError
-from src_core.store.durable import (
+from src_core.files import (
     PRIVATE_FILE,
     clear_disk_errors,
     make_private_folder,

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from src_core.errors import BadInputError
+from src_core.files import fsync_folder, make_private_folder
 from src_core.store import records
-from src_core.store.durable import fsync_folder, make_private_folder
 from src_core.store.guard import contained
 from src_core.store.ledger import FILE_NAME, Ledger
 from src_core.store.lock import LOCK_NAME, NOTE_NAME, ProjectLock

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from filelock import FileLock, SoftFileLock, Timeout
 
 from src_core.errors import LockedError, StoreError
-from src_core.store.durable import PRIVATE_FILE, write_private
+from src_core.files import PRIVATE_FILE, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
