@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Sets the project up in .venv, then runs it:
+#
+#   bash setup.sh demo [OPTIONS]   the demonstration; options go to `lgssl demo`
+#   bash setup.sh test [OPTIONS]   every check and test; options go to pytest
+#
+# On Debian and its relatives missing system packages are installed where that is
+# allowed. What is there already is left alone, so that a second run takes seconds.
+set -euo pipefail
+
+# The true path: an environment remembers its own, and a link to it would look moved.
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+VENV=$ROOT/.venv
+cd "$ROOT"
+
+# What Qt and napari open under X, as FILE=PACKAGE of Debian. We look for the files:
+# some of the packages bear other names in later releases.
+LIBRARIES='
+libEGL.so.1=libegl1 libGL.so.1=libgl1 libOpenGL.so.0=libopengl0 libX11.so.6=libx11-6
+libX11-xcb.so.1=libx11-xcb1 libdbus-1.so.3=libdbus-1-3 libfreetype.so.6=libfreetype6
+libfontconfig.so.1=libfontconfig1 libglib-2.0.so.0=libglib2.0-0
+libgssapi_krb5.so.2=libgssapi-krb5-2 libxcb-cursor.so.0=libxcb-cursor0
+libxcb-glx.so.0=libxcb-glx0 libxcb-icccm.so.4=libxcb-icccm4
+libxcb-image.so.0=libxcb-image0 libxcb-keysyms.so.1=libxcb-keysyms1
+libxcb-randr.so.0=libxcb-randr0 libxcb-render-util.so.0=libxcb-render-util0
+libxcb-shape.so.0=libxcb-shape0 libxcb-shm.so.0=libxcb-shm0
+libxcb-sync.so.1=libxcb-sync1 libxcb-xfixes.so.0=libxcb-xfixes0
+libxcb-xinerama.so.0=libxcb-xinerama0 libxcb-xkb.so.1=libxcb-xkb1
+libxkbcommon-x11.so.0=libxkbcommon-x11-0 libxkbcommon.so.0=libxkbcommon0'
+
+say() { printf '%s\n' "$*" >&2; }
+
+has_screen() { [[ $(uname) != Linux || -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; }
+
+missing_libraries() {
+    local known pair
+    [[ $(uname) == Linux ]] || return 0
+    # Ordinary users of Debian have no /sbin on their path.
+    known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p)
+    for pair in $LIBRARIES; do
+        [[ $known == *"${pair%=*} "* ]] || printf '%s ' "${pair#*=}"
+    done
+}
+
+missing_virtual_screen() {
+    command -v xvfb-run >/dev/null || printf 'xvfb '
+    # Only recommended by Debian's xvfb, but its xvfb-run does not start without.
+    command -v xauth >/dev/null || printf 'xauth '
+}
+
+# Installs the named Debian packages. Says so and fails where it may not; elsewhere
+# than on Debian it says what is missing and goes on, since it cannot know better.
+install_packages() {
+    (($#)) || return 0
+    if ! command -v apt-get >/dev/null; then
+        say "This system lacks what Debian calls $*; install them if a window fails."
+        return 0
+    fi
+    local as_root=(sudo -n)
+    [[ $(id -u) != 0 ]] || as_root=(env)
+    if ! "${as_root[@]}" true 2>/dev/null; then
+        say "Missing system packages; please run: sudo apt-get install $*"
+        return 1
+    fi
+    say "Installing system packages: $*"
+    # Lists of packages may be absent or old, and another apt may be at work.
+    "${as_root[@]}" apt-get update -qq &&
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq \
+            --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+}
+
+# Asks each candidate for its version: a name on the path may start nothing.
+find_python() {
+    local name
+    for name in python3.11 python3 python; do
+        ! "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+            { printf '%s' "$name" && return 0; }
+    done
+    say "Python 3.11 or newer is needed and was not found; please install it."
+    return 1
+}
+
+make_environment() {
+    local python name='import sys; print("python%d.%d-venv" % sys.version_info[:2])'
+    # Neither half made, nor made elsewhere and moved: its programs name its path.
+    ! grep -qsF "$VENV/bin/python" "$VENV/bin/pip" || ! "$VENV/bin/python" -c '' || return 0
+    python=$(find_python)
+    # Debian keeps the part that brings pip in a package of its own.
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        install_packages "$("$python" -c "$name")" || exit 1
+    "$python" -m venv --clear "$VENV"
+}
+
+# Installs the package with one of its extras, if what names the versions has changed.
+set_up() {
+    local extra=$1 state
+    state=$(cat pyproject.toml constraints.txt | cksum)
+    make_environment
+    [[ $(cat "$VENV/.has-$extra" 2>/dev/null) != "$state" ]] || return 0
+    say "Installing Python packages into $VENV; the first time this takes minutes."
+    # The variables, unlike -c, also reach the environment that builds the package; two,
+    # since pip 25.3 reads the second. A bare name, because spaces divide the paths.
+    PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+        "$VENV/bin/python" -m pip install --no-input --disable-pip-version-check \
+        -c constraints.txt -e ".[$extra]" </dev/null
+    printf '%s' "$state" >"$VENV/.has-$extra"
+    # The tests' packages hold all that the application needs.
+    [[ $extra != test ]] || cp "$VENV/.has-test" "$VENV/.has-all"
+}
+
+run_demo() {
+    set_up all
+    # Only a window needs the libraries. (Word by word: one is one package.)
+    if ! has_screen || ! install_packages $(missing_libraries); then
+        say "No window can be opened here; the demonstration writes a picture report."
+        set -- --headless "$@"
+    fi
+    exec "$VENV/bin/lgssl" demo "$@"
+}
+
+FAILED=0
+check() {
+    say "== $*"
+    PATH=$VENV/bin:$PATH "$@" || FAILED=$((FAILED ? FAILED : $?))
+}
+
+# All checks run whatever fails; the first failure is the exit code, pytest comes last.
+run_tests() {
+    local screen=(env)
+    install_packages $(missing_libraries) || exit 1
+    if ! has_screen; then
+        install_packages $(missing_virtual_screen) || exit 1
+        screen=(xvfb-run -a -s '-screen 0 1600x1000x24')
+    fi
+    set_up test
+    check ruff check
+    check ruff format --check
+    check mypy
+    check lint-imports
+    ((FAILED == 0)) || say "A check above failed; the tests run all the same."
+    check "${screen[@]}" python -m pytest --cov "$@"
+    exit "$FAILED"
+}
+
+case ${1:-} in
+demo) run_demo "${@:2}" ;;
+test) run_tests "${@:2}" ;;
+*) say "Usage: bash setup.sh demo|test [OPTIONS]" && exit 2 ;;
+esac
