@@ -306,9 +306,8 @@ class Training:
         started = time.monotonic()
         # Early in a short round the average lags behind; once it has overtaken the
         # trained weights, they need not be looked at any more.
-        overtaken = (
-            bool(course.looks) and not course.looks[-1].raw > course.looks[-1].average
-        )
+        last = course.looks[-1] if course.looks else None
+        overtaken = last is not None and not last.average <= last.raw
         raw = math.nan if overtaken else self.validation.score(nets[0], self.device)
         average = self.validation.score(nets[1], self.device)
         self._looking += time.monotonic() - started
