@@ -1,0 +1,148 @@
+"""The next image to label, and why that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lgssl_napari.lanes import Lane
+from lgssl_napari.state import Level
+from src_core.types import MaskStatus, Split
+
+if TYPE_CHECKING:
+    from lgssl_napari.annotating import Annotating
+    from lgssl_napari.asking import Asking
+    from lgssl_napari.desk import Desk
+    from src_core.acquire import Pick
+    from src_core.store import Project
+
+AHEAD = 12
+"""Picks drawn at once: asking the model about every candidate takes seconds."""
+
+Choose = Callable[["Project", Any, int], "list[Pick]"]
+
+
+def choose(project: Project, model: Any, count: int) -> list[Pick]:
+    """Let the strategy of the core pick; without a model it draws by chance."""
+    from src_core.rounds.choose import next_picks
+
+    return next_picks(project, model, count)
+
+
+class Choosing:
+    """A short queue of images to label.
+
+    Parameters
+    ----------
+    desk : Desk
+        Shared state.
+    annotating : Annotating
+        Opens the image.
+    asking : Asking
+        Gives the model, and asks it for the target that was picked.
+    choose : callable
+        Picks from a project with a model or without.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        annotating: Annotating,
+        asking: Asking,
+        choose: Choose = choose,
+    ) -> None:
+        self._desk, self._annotating, self._asking = desk, annotating, asking
+        self._choose = choose
+        self._queue: list[Pick] = []
+        self._seen: set[tuple[str, str]] = set()
+
+    def reset(self) -> None:
+        """Forget the queue: another project, or another model."""
+        self._queue.clear()
+        self._seen.clear()
+
+    def begin(self) -> None:
+        """Open a first image without asking any model: one that nobody has labelled."""
+        state = self._desk.state
+        if state.project is None or not state.project.images:
+            return
+        rows = [row for row in state.project.images if row.split is Split.TRAIN]
+        untouched = [row for row in rows if not row.finished]
+        first = next(iter((*untouched, *rows, *state.project.images)))
+        reason = "nobody has labelled it yet" if untouched else ""
+        self._annotating.open(first.id, reason=reason, then=self._asking.follow)
+
+    def next(self) -> None:
+        """Open the image that teaches the model most."""
+        desk, project = self._desk, self._desk.project
+        if project is None or desk.state.project is None:
+            return
+        self._seen.add(self._at_hand())
+        pick = self._take()
+        if pick is not None:
+            self._show(pick)
+            return
+        version = desk.state.project.version
+
+        def work() -> list[Pick]:
+            model = self._asking.model(project, version) if version else None
+            return self._choose(project, model, AHEAD + len(self._seen))
+
+        def done(picks: list[Pick]) -> None:
+            self._queue = list(picks)
+            pick = self._take()
+            if pick is None and picks:  # all were skipped once: begin again
+                self._seen = {self._at_hand()}
+                self._queue = list(picks)
+                pick = self._take() or picks[0]
+            if pick is None:
+                desk.say("Every training image is labelled for every target.")
+            else:
+                self._show(pick)
+
+        desk.run(work, done, lane=Lane.MODEL, busy="Choosing the next image")
+
+    def step(self, by: int) -> None:
+        """Open the image before or after in the list."""
+        state = self._desk.state
+        if state.project is None or not state.project.images:
+            return
+        position = state.work.position + by
+        if not 0 <= position < len(state.project.images):
+            end = "last" if by > 0 else "first"
+            self._desk.say(f"This is the {end} image.", Level.INFO)
+            return
+        row = state.project.images[position]
+        self._annotating.open(row.id, then=self._asking.follow)
+
+    def _at_hand(self) -> tuple[str, str]:
+        work = self._desk.state.work
+        return (
+            work.image.id if work.image else "",
+            work.target.id if work.target else "",
+        )
+
+    def _take(self) -> Pick | None:
+        project = self._desk.state.project
+        statuses = project.statuses if project else {}
+        while self._queue:
+            pick = self._queue.pop(0)
+            key = self._wanted(pick)
+            status = statuses.get(key, MaskStatus.UNLABELLED)
+            if key not in self._seen and not status.is_truth:
+                return pick
+        return None
+
+    def _wanted(self, pick: Pick) -> tuple[str, str]:
+        """Return image and target to open.
+
+        Drawn by chance, without a model, the target at hand is as good as any; to go
+        on with it spares the person from turning round at each image.
+        """
+        project, (_, at_hand) = self._desk.state.project, self._at_hand()
+        has_model = project is not None and project.version is not None
+        return pick.image, pick.target if has_model else at_hand or pick.target
+
+    def _show(self, pick: Pick) -> None:
+        image, target = self._wanted(pick)
+        self._annotating.open(image, target, pick.reason, self._asking.follow)

@@ -1,0 +1,262 @@
+"""The docked panel: parts put together, and wired to the one controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from lgssl_napari.controller import Controller
+from lgssl_napari.lanes import ThreadRunner
+from lgssl_napari.layers import NapariCanvas
+from lgssl_napari.panels.answer import AnswerPanel
+from lgssl_napari.panels.guard import CloseGuard
+from lgssl_napari.panels.header import Header
+from lgssl_napari.panels.history import HistoryPanel
+from lgssl_napari.panels.images import ImagePanel
+from lgssl_napari.panels.keys import bind
+from lgssl_napari.panels.mask import MaskPanel
+from lgssl_napari.panels.parts import GAP, column, fit_width, scrolling
+from lgssl_napari.panels.prompt import PromptPanel
+from lgssl_napari.panels.start import StartPanel
+from lgssl_napari.panels.strip import Strip
+from lgssl_napari.panels.threads import Courier
+from lgssl_napari.panels.train import TrainPanel
+from lgssl_napari.panels.versions import VersionsPanel
+from lgssl_napari.plot import Plotter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+
+    from lgssl_napari.lanes import Runner
+    from lgssl_napari.plot import Drawing
+    from lgssl_napari.state import Message, PanelState
+
+WIDTH = 370
+
+
+class SegmentByText(QWidget):  # type: ignore[misc]
+    """Type what to find, correct the mask, retrain.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The window that it is docked in.
+    runner : Runner, optional
+        Where blocking work runs; threads if not given.
+    **seams
+        Other arguments of :class:`Controller`.
+    """
+
+    def __init__(
+        self, napari_viewer: Viewer, runner: Runner | None = None, **seams: Any
+    ) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._courier = Courier(self)
+        self._plotter = Plotter()
+        self.controller = Controller(
+            NapariCanvas(napari_viewer),
+            runner or ThreadRunner(self._courier.deliver),
+            **seams,
+        )
+        self.start, self.header, self.strip = StartPanel(), Header(), Strip()
+        self.images, self.prompt, self.answer = (
+            ImagePanel(),
+            PromptPanel(),
+            AnswerPanel(),
+        )
+        self.mask, self.history = MaskPanel(), HistoryPanel()
+        self.train, self.versions = TrainPanel(), VersionsPanel()
+        self._shown: tuple[Any, ...] = (
+            self.start,
+            self.header,
+            self.images,
+            self.prompt,
+            self.answer,
+            self.mask,
+            self.train,
+            self.versions,
+            self.history,
+            self.strip,
+        )
+        self._lay_out()
+        self._connect()
+        self._bind_keys()
+        self._guard: CloseGuard | None = None
+        self.setAcceptDrops(True)
+        self.setMinimumWidth(WIDTH)
+        self._paint()
+        self._show(self.controller.state)
+        self.controller.start()
+
+    # ------------------------------------------------------------------- making
+    def _lay_out(self) -> None:
+        label = column(
+            self.images.widget,
+            self.prompt.widget,
+            self.answer.widget,
+            self.mask.widget,
+            stretch=True,
+        )
+        train = column(self.train.widget, self.versions.widget, stretch=True)
+        self.tabs = QTabWidget()
+        self._areas = [scrolling(page) for page in (label, train, self.start.widget)]
+        for title, page, area in zip(
+            ("Label", "Train"), (label, train), self._areas, strict=False
+        ):
+            page.layout().setContentsMargins(GAP, GAP, GAP, GAP)
+            self.tabs.addTab(area, title)
+        self.history.widget.layout().setContentsMargins(GAP, GAP, GAP, GAP)
+        self.tabs.addTab(self.history.widget, "History")
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self._areas[-1])
+        self.pages.addWidget(column(self.header.widget, self.tabs))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GAP, GAP, GAP, GAP)
+        layout.setSpacing(GAP)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.strip.widget)
+
+    def _connect(self) -> None:
+        verbs = self.controller
+        wires: tuple[tuple[Any, Callable[..., None]], ...] = (
+            (self.start.folder_chosen, verbs.open_folder),
+            (self.start.project_chosen, verbs.open_project),
+            (self.start.sample_wanted, verbs.try_sample),
+            (self.header.files_chosen, verbs.add_files),
+            (self.header.close_wanted, verbs.close_project),
+            (self.images.chosen, verbs.show_image),
+            (self.images.stepped, verbs.step),
+            (self.prompt.asked, verbs.ask),
+            (self.answer.accepted, verbs.accept),
+            (self.answer.shown_anyway, verbs.show_anyway),
+            (self.answer.target_wanted, verbs.new_target),
+            (self.answer.wording_kept, verbs.remember_wording),
+            (self.answer.cut, verbs.cut),
+            (self.answer.heat_wanted, verbs.show_probability),
+            (self.mask.edit_wanted, verbs.edit),
+            (self.mask.save_wanted, verbs.save),
+            (self.mask.empty_wanted, verbs.mark_empty),
+            (self.mask.flag_wanted, verbs.flag),
+            (self.mask.next_wanted, verbs.next_image),
+            (self.mask.next_after_save, verbs.open_next),
+            (self.train.retrain_wanted, verbs.retrain_for),
+            (self.train.curve.wanted, self._draw),
+            (self.train.stop_wanted, verbs.stop_training),
+            (self.versions.wanted, verbs.roll_back),
+            (self.history.look_wanted, verbs.look_at),
+            (self.history.restore_wanted, verbs.restore),
+            (self.strip.chosen, verbs.choose),
+        )
+        for signal, verb in wires:
+            signal.connect(self._safely(verb), check_nargs=False)
+        verbs.changed.connect(self._show)
+        verbs.notified.connect(self._notify)
+        self._viewer.events.theme.connect(self._paint)
+        closing, courier = verbs.close, self._courier
+
+        def gone() -> None:
+            courier.close()
+            closing()
+
+        # Not a method: when this is emitted the widget's own are gone.
+        self.destroyed.connect(gone)
+
+    def _bind_keys(self) -> None:
+        verbs = self.controller
+        calls: dict[str, Callable[[], None]] = {
+            "ask": self._type,
+            "accept": verbs.accept,
+            "heat": self.answer.heat.toggle,
+            "save": verbs.save,
+            "empty": verbs.mark_empty,
+            "flag": self.mask.flag_now,
+            "next": verbs.next_image,
+            "before": lambda: verbs.step(-1),
+            "after": lambda: verbs.step(1),
+            "retrain": self.train.retrain_now,
+            "stop": verbs.stop_training,
+        }
+        calls |= {name: self._editing(name) for name in self.mask.edits}
+        self.shortcuts = {
+            verb: bind(self, verb, self._safely(call)) for verb, call in calls.items()
+        }
+
+    def _editing(self, name: str) -> Callable[[], None]:
+        return lambda: self.controller.edit(name)
+
+    def _safely(self, verb: Callable[..., None]) -> Callable[..., None]:
+        """Let an error of a verb reach the person as a sentence."""
+
+        def call(*arguments: Any) -> None:
+            try:
+                verb(*arguments)
+            except Exception as error:
+                self.controller.fail(error)
+
+        return call
+
+    # ------------------------------------------------------------------ showing
+    def _show(self, state: PanelState) -> None:
+        self.pages.setCurrentIndex(int(state.project is not None))
+        for part in self._shown:
+            part.show(state)
+
+    def _notify(self, message: Message) -> None:
+        from napari.utils.notifications import show_error, show_warning
+
+        # What went well is said in the strip; a pop-up over the picture is for trouble.
+        tell = {"error": show_error, "warning": show_warning}.get(message.level)
+        if tell is not None:
+            tell(message.text)
+
+    def _paint(self, *_: object) -> None:
+        """Take on the theme where napari's style sheet does not reach."""
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(self._viewer.theme)
+        dark, light = theme.background.as_hex(), theme.text.as_hex()
+        self.train.curve.paint(dark, light)
+        palette = self.palette()
+        for role, shade in (
+            (QPalette.ColorRole.Base, theme.foreground.as_hex()),
+            (QPalette.ColorRole.Text, light),
+            (QPalette.ColorRole.Highlight, theme.current.as_hex()),
+            (QPalette.ColorRole.HighlightedText, light),
+        ):
+            palette.setColor(role, QColor(shade))
+        self.prompt.paint(palette)
+
+    def _draw(self, drawing: Drawing) -> None:
+        draw, take = self._plotter.draw, self.train.curve.take
+        self.controller.in_background(lambda: draw(drawing), take)
+
+    def _type(self) -> None:
+        self.tabs.setCurrentIndex(0)
+        self.prompt.focus()
+
+    # --------------------------------------------------------------- Qt's events
+    def showEvent(self, event: QShowEvent) -> None:
+        """Guard the window that the panel is docked in, once it has one."""
+        super().showEvent(event)
+        if self._guard is None:
+            for area in self._areas:
+                fit_width(area)
+            self._guard = CloseGuard(self.window(), self.controller)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the files that were dropped."""
+        files = [url.toLocalFile() for url in event.mimeData().urls()]
+        self._safely(self.controller.add_files)([Path(file) for file in files if file])
+        event.acceptProposedAction()

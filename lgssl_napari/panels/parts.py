@@ -1,0 +1,105 @@
+"""Small arrangements of plain Qt widgets that several panels use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QLayout, QTreeWidget
+
+GAP = 6
+
+
+def column(*parts: QWidget | QLayout, stretch: bool = False) -> QWidget:
+    """Put parts one below the other."""
+    box = QWidget()
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(GAP)
+    for part in parts:
+        if isinstance(part, QWidget):
+            layout.addWidget(part)
+        else:
+            layout.addLayout(part)
+    if stretch:
+        layout.addStretch(1)
+    return box
+
+
+def row(*parts: QWidget, stretch_first: bool = False) -> QHBoxLayout:
+    """Put parts side by side, equally wide unless the first takes the room."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(GAP)
+    for place, part in enumerate(parts):
+        layout.addWidget(part, int(place == 0) if stretch_first else 1)
+    return layout
+
+
+def text(words: str = "", *, bold: bool = False) -> QLabel:
+    """Return a label that wraps, and whose text can be selected."""
+    label = QLabel(words)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    # By itself a label that wraps asks for the height it would have if it were narrow.
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setMinimumHeight(label.fontMetrics().height())
+    if bold:
+        font = label.font()
+        font.setBold(True)
+        label.setFont(font)
+    return label
+
+
+def say(label: QLabel, words: str) -> None:
+    """Show words, or take no room where there are none."""
+    if label.text() != words:
+        label.setText(words)
+    label.setVisible(bool(words))
+
+
+def folded(title: str, content: QWidget, *, open_: bool = False) -> QCollapsible:
+    """Return a section that can be folded away."""
+    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section.setDuration(0)
+    section.addWidget(content)
+    section.content().layout().setContentsMargins(0, 0, 0, 0)
+    section.layout().setContentsMargins(0, 0, 0, 0)
+    (section.expand if open_ else section.collapse)(animate=False)
+    return section
+
+
+def scrolling(content: QWidget) -> QScrollArea:
+    """Let content be higher than the window; it is never wider."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area
+
+
+def fit_rows(tree: QTreeWidget, at_most: int = 8) -> None:
+    """Make a list as high as its rows, up to some; with more it scrolls."""
+    rows = min(tree.topLevelItemCount(), at_most)
+    frame = 2 * tree.frameWidth() + 2
+    header = tree.header().sizeHint().height()
+    tree.setFixedHeight(header + rows * max(tree.sizeHintForRow(0), 1) + frame)
+
+
+def fit_width(area: QScrollArea) -> None:
+    """Make room for the content and its scroll bar, once styles and fonts are known."""
+    bar = area.verticalScrollBar().sizeHint().width()
+    area.setMinimumWidth(area.widget().minimumSizeHint().width() + bar + 2)

@@ -1,0 +1,200 @@
+"""What the panel shows, as frozen values: each change makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from lgssl_napari.results import Answer, JobState
+from src_core.types import Image, MaskStatus, Revision, Split, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+Statuses = Mapping[tuple[str, str], MaskStatus]  # (image, target) -> status
+
+
+class Level(StrEnum):
+    """How much a message matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something a person may press, and what it does."""
+
+    label: str
+    act: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sentence for the person, with the next sensible thing to press."""
+
+    level: Level
+    text: str
+    remedy: Choice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something only the person can decide; nothing happens until a choice is made."""
+
+    text: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Pixels on their way to the canvas.
+
+    Attributes
+    ----------
+    image : Image
+        Name, axes and spacing.
+    pixels : ndarray
+        With the axes ``image.axes``.
+    """
+
+    image: Image
+    pixels: NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One line of the list of images."""
+
+    id: str
+    name: str
+    split: Split
+    finished: int = 0
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One model version.
+
+    Attributes
+    ----------
+    version, parent : str
+        Its name; the version it went on from, or ``""``.
+    created : str
+        UTC, ISO 8601.
+    method : str
+    labelled, unlabelled : int
+        Images it learned from, with and without truth.
+    dice : float or None
+        Mean over targets on the validation images; None where there are none.
+    per_target : tuple of (str, float)
+        Target id and Dice.
+    answers : bool
+        Whether this is the version that is asked.
+    """
+
+    version: str
+    parent: str
+    created: str
+    method: str
+    labelled: int
+    unlabelled: int
+    dice: float | None
+    per_target: tuple[tuple[str, float], ...]
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """The open project."""
+
+    path: Path
+    name: str
+    read_only: bool = False
+    images: tuple[ImageRow, ...] = ()
+    targets: tuple[Target, ...] = ()
+    statuses: Statuses = field(default_factory=lambda: MappingProxyType({}))
+    versions: tuple[VersionRow, ...] = ()
+
+    @property
+    def version(self) -> str | None:
+        """The model version that answers, None before the first."""
+        return next((row.version for row in self.versions if row.answers), None)
+
+    def target_named(self, words: str) -> Target | None:
+        """Return the target that has this wording, whatever the case."""
+        wanted = plain(words)
+        for target in self.targets:
+            if any(plain(wording) == wanted for wording in target.wordings):
+                return target
+        return None
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Training images with any finished mask, and with none."""
+        train = [row for row in self.images if row.split is Split.TRAIN]
+        labelled = sum(row.finished > 0 for row in train)
+        return labelled, len(train) - labelled
+
+
+@dataclass(frozen=True, slots=True)
+class WorkState:
+    """The image and the target at hand.
+
+    Attributes
+    ----------
+    image : Image or None
+    position : int
+        Of the image in the list, from 0; -1 where there is none.
+    target : Target or None
+        Whose mask the annotation layer holds.
+    status : MaskStatus
+        Of the mask as it is saved.
+    revision : int or None
+        The one that was loaded: what a save gives as its parent.
+    dirty : bool
+        Whether something on the canvas is not saved.
+    reason : str
+        Why this image, or ``""``.
+    history : tuple of Revision
+        Of this image, newest first.
+    looking_at : int or None
+        The revision shown in the preview.
+    """
+
+    image: Image | None = None
+    position: int = -1
+    target: Target | None = None
+    status: MaskStatus = MaskStatus.UNLABELLED
+    revision: int | None = None
+    dirty: bool = False
+    reason: str = ""
+    history: tuple[Revision, ...] = ()
+    looking_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PanelState:
+    """All that the panel shows."""
+
+    project: ProjectState | None = None
+    work: WorkState = field(default_factory=WorkState)
+    answer: Answer | None = None
+    job: JobState = field(default_factory=JobState)
+    question: Question | None = None
+    message: Message | None = None
+    busy: str = ""
+    recent: tuple[Path, ...] = ()
+
+
+def plain(words: str) -> str:
+    """Return a wording without what does not matter: case and spaces."""
+    return " ".join(words.split()).casefold()

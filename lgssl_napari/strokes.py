@@ -1,0 +1,118 @@
+"""Unsaved strokes on the disk, written behind the brush; and a person's time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lgssl_napari.desk import Desk
+    from src_core.store import StrokeJournal
+
+
+class Stopwatch:
+    """A person's time on one mask: pauses count up to a minute each.
+
+    Parameters
+    ----------
+    now : callable
+        Seconds of a clock that never goes back.
+    """
+
+    LONGEST_PAUSE = 60.0
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self.start()
+
+    def start(self) -> None:
+        """Begin at zero."""
+        self._last, self._sum = self._now(), 0.0
+
+    def touch(self) -> None:
+        """Note that the person did something."""
+        now = self._now()
+        self._sum += min(now - self._last, self.LONGEST_PAUSE)
+        self._last = now
+
+    @property
+    def seconds(self) -> float:
+        """The time up to now."""
+        self.touch()
+        return self._sum
+
+
+class Strokes:
+    """Keeps the newest state of the canvas in the journal, one write at a time.
+
+    While one write is under way later strokes only mark that another is due, so a
+    slow disk is never more than one write behind and never holds the brush up.
+
+    Parameters
+    ----------
+    desk : Desk
+        Whose project and canvas.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._writing = self._due = False
+        self._journal: StrokeJournal | None = None
+        self._of: object = None
+
+    def keep(self) -> None:
+        """Write what the canvas holds now."""
+        work, project = self._desk.state.work, self._desk.project
+        if project is None or work.image is None or work.target is None:
+            return
+        if project.read_only:
+            return
+        if self._writing:
+            self._due = True
+            return
+        self._writing, self._due = True, False
+        array = self._desk.canvas.annotation()
+        image, target, parent = work.image.id, work.target.id, work.revision
+        self._desk.run(
+            lambda: self.journal().write(image, target, array, parent),
+            lambda _: self._written(),
+            failed=self._broke,
+        )
+
+    def reset(self) -> None:
+        """Forget what is due: another mask is on the canvas."""
+        self._due = False
+
+    def journal(self) -> StrokeJournal:
+        """Return the open project's journal; runs where the store is used."""
+        from src_core.store import StrokeJournal
+
+        project = self._desk.project
+        assert project is not None
+        if self._journal is None or self._of is not project:
+            self._journal, self._of = StrokeJournal(project), project
+        return self._journal
+
+    def clear(self, image: str, target: str) -> None:
+        """Forget the strokes of one mask; runs where the store is used."""
+        project = self._desk.project
+        if project is not None and not project.read_only:
+            self.journal().clear(image, target)
+
+    def read(self, image: str, target: str) -> NDArray[np.uint8]:
+        """Return a mask with its strokes; runs where the store is used."""
+        return self.journal().read(image, target)
+
+    def _written(self) -> None:
+        self._writing = False
+        if self._due:
+            self.keep()
+
+    def _broke(self, error: Exception) -> None:
+        self._writing = False
+        self._desk.fail(error)

@@ -1,0 +1,108 @@
+"""The next image: in the strategy's order, with its reason, none twice in a row."""
+
+from __future__ import annotations
+
+import pytest
+
+from src_core.acquire import Pick
+from src_core.types import MaskStatus
+
+
+def pick(image: str, target: str, reason: str = "unsure") -> Pick:
+    return Pick(image, target, 1.0, reason)
+
+
+def at_hand(bench) -> tuple[str, str]:
+    work = bench.state.work
+    return work.image.id, work.target.id if work.target else ""
+
+
+def test_the_next_image_opens_with_its_reason_and_its_answer(asked_bench) -> None:
+    asked_bench.picks[:] = [pick("film-2", "left-lung", "the outline is unsure")]
+    asked_bench.controller.next_image()
+    assert at_hand(asked_bench) == ("film-2", "left-lung")
+    assert asked_bench.state.work.reason == "the outline is unsure"
+    assert asked_bench.state.answer.title == "Found: left lung"
+
+
+def test_picks_are_drawn_ahead_and_skipped_ones_come_back_last(asked_bench) -> None:
+    drawn = []
+
+    def choose(project, model, count):
+        drawn.append(count)
+        return [pick(image, "heart") for image in ("film-0", "film-1", "film-2")]
+
+    asked_bench.controller._choosing._choose = choose
+    seen = []
+    for _ in range(4):
+        asked_bench.controller.next_image()
+        seen.append(at_hand(asked_bench)[0])
+    assert seen == ["film-0", "film-1", "film-2", "film-0"]
+    assert len(drawn) == 2
+
+
+def test_what_was_finished_meanwhile_is_not_offered(asked_bench) -> None:
+    asked_bench.picks[:] = [pick("film-1", "heart"), pick("film-2", "heart")]
+    asked_bench.controller.open_next(False)
+    asked_bench.controller.next_image()
+    assert at_hand(asked_bench) == ("film-1", "heart")
+    asked_bench.controller.show_image("film-2")
+    asked_bench.controller.mark_empty()
+    asked_bench.controller.next_image()
+    assert "film-2" not in at_hand(asked_bench)
+
+
+def test_saving_opens_the_next_image_unless_told_not_to(asked_bench) -> None:
+    asked_bench.picks[:] = [pick("film-1", "heart"), pick("film-2", "heart")]
+    asked_bench.controller.ask("heart")
+    asked_bench.controller.mark_empty()
+    assert at_hand(asked_bench) == ("film-1", "heart")
+    asked_bench.controller.open_next(False)
+    asked_bench.controller.mark_empty()
+    assert at_hand(asked_bench) == ("film-1", "heart")
+    assert asked_bench.state.work.status is MaskStatus.EMPTY
+
+
+def test_when_all_is_labelled_it_says_so(asked_bench) -> None:
+    asked_bench.controller.next_image()
+    assert "Every training image is labelled" in asked_bench.state.message.text
+
+
+def test_without_a_model_the_target_at_hand_stays(bench) -> None:
+    bench.picks[:] = [pick("film-2", "right-lung", "by chance")]
+    bench.controller.ask("heart")
+    bench.controller.next_image()
+    assert at_hand(bench) == ("film-2", "heart")
+    assert bench.state.work.reason == "by chance"
+
+
+@pytest.mark.parametrize(
+    ("start", "by", "end", "says"),
+    [
+        ("film-1", 1, "film-2", ""),
+        ("film-1", -1, "film-0", ""),
+        ("film-0", -1, "film-0", "This is the first image."),
+        ("film-3", 1, "film-3", "This is the last image."),
+    ],
+)
+def test_stepping_through_the_list(bench, start, by, end, says) -> None:
+    bench.controller.show_image(start)
+    bench.controller.step(by)
+    assert at_hand(bench)[0] == end
+    assert says == "" or bench.state.message.text == says
+
+
+def test_a_project_without_images_has_no_next_one(new_bench, tmp_path) -> None:
+    bench = new_bench()
+    bench.controller.new_project(tmp_path / "empty")
+    bench.controller.step(1)
+    bench.controller.next_image()
+    assert bench.state.work.image is None
+
+
+def test_the_core_picks_by_chance_without_a_model(bench) -> None:
+    from lgssl_napari.choosing import choose
+
+    picks = choose(bench.project, None, 3)
+    assert len(picks) == 3
+    assert all("there is no model yet" in p.reason for p in picks)

@@ -1,0 +1,189 @@
+"""Opening, making and leaving projects."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lgssl_napari.state import Level
+from src_core.store import Project
+from src_core.types import MaskStatus
+
+
+def test_opening_shows_the_first_image_that_nobody_has_labelled(
+    new_bench, project_path
+) -> None:
+    with Project.open(project_path, mode="rw") as project:
+        mask = np.ones((24, 32), np.uint8)
+        project.save_mask("film-0", "heart", mask, status=MaskStatus.DONE)
+    bench = new_bench(project_path)
+    project, work = bench.state.project, bench.state.work
+    assert (project.name, len(project.images)) == ("heart", 4)
+    assert [target.name for target in project.targets] == [
+        "heart",
+        "left lung",
+        "right lung",
+    ]
+    assert (work.image.name, work.position) == ("film 1", 1)
+    assert work.reason == "nobody has labelled it yet"
+    assert bench.canvas.picture.pixels.shape == (24, 32)
+    assert project.counts == (1, 2)
+    assert bench.state.recent == (project_path,)
+
+
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [("nothing here", "There is no project at"), ("broken", "not a")],
+)
+def test_what_cannot_be_opened_is_said_in_a_sentence(
+    new_bench, tmp_path, named, sentence
+) -> None:
+    if named == "broken":
+        (tmp_path / named).mkdir()
+        (tmp_path / named / "ledger.sqlite").write_bytes(b"this is no database" * 100)
+    bench = new_bench()
+    bench.controller.open_project(tmp_path / named)
+    assert bench.state.message.level is Level.ERROR
+    assert sentence in bench.state.message.text
+    assert bench.state.project is None
+    assert bench.state.busy == ""
+
+
+def test_a_project_open_elsewhere_can_be_looked_at(new_bench, project_path) -> None:
+    with Project.open(project_path, mode="rw"):
+        bench = new_bench(project_path)
+        assert "open for writing by" in bench.state.message.text
+        bench.choose("Look without changing")
+        assert bench.state.project.read_only
+        assert bench.state.work.image.name == "film 0"
+        bench.controller.close()
+
+
+@pytest.mark.parametrize("kind", ["project", "missing", "empty", "pictures"])
+def test_a_folder_becomes_a_project_whatever_it_is(
+    new_bench, project_path, tmp_path, kind
+) -> None:
+    folder = project_path if kind == "project" else tmp_path / "films"
+    if kind in ("empty", "pictures"):
+        folder.mkdir()
+    if kind == "pictures":
+        for number in range(3):
+            pixels = np.full((20, 20), 10 * number, np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    bench = new_bench()
+    bench.controller.open_folder(folder)
+    if kind == "pictures":
+        assert "is not a project" in bench.state.question.text
+        bench.choose("Make it")
+        assert bench.state.project.path == tmp_path / "films project"
+        assert bench.state.message.text == "3 images added."
+    else:
+        assert bench.state.project.path == folder
+    images = {"project": 4, "missing": 0, "empty": 0, "pictures": 3}[kind]
+    assert len(bench.state.project.images) == images
+
+
+def test_dropped_files_ask_for_a_project_and_land_in_it(new_bench, tmp_path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(folder / "a.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    bench = new_bench()
+    bench.controller.add_files([folder / "a.png", folder / "b.png"])
+    assert bench.state.project is None
+    bench.choose("Make it")
+    assert [row.name for row in bench.state.project.images] == ["a.png"]
+    assert bench.state.message.level is Level.WARNING
+    assert "1 files could not be used" in bench.state.message.text
+    assert "'b.png'" in bench.state.message.text
+
+
+def test_files_and_tables_are_taken_into_the_open_project(bench, tmp_path) -> None:
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(tmp_path / "new.png")
+    Image.fromarray(255 * np.eye(20, dtype=np.uint8)).save(tmp_path / "mask.png")
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "image,mask,value,target,prompt,caption,group,split\n"
+        "new.png,mask.png,,rib,rib bone,,,train\n"
+    )
+    at_hand = bench.state.work.image
+    bench.controller.add_files([table])
+    assert bench.state.message.text == "1 images added, 1 masks imported."
+    assert "rib" in [target.name for target in bench.state.project.targets]
+    assert bench.state.work.image == at_hand
+
+
+def test_the_sample_is_made_once_and_then_opened(
+    new_bench, tmp_path, monkeypatch
+) -> None:
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(tmp_path / "a.png")
+    table = tmp_path / "table.csv"
+    table.write_text(
+        "image,mask,value,target,prompt,caption,group,split\n"
+        "a.png,,,heart,heart,,,train\n"
+    )
+    monkeypatch.setattr("sample_data.table_path", lambda: table)
+    home = tmp_path / "deep" / "sample project"
+    home.parent.mkdir()
+    bench = new_bench()
+    bench.controller.try_sample(home)
+    assert (bench.state.project.name, len(bench.state.project.images)) == ("sample", 1)
+    assert [p.name for p in home.parent.iterdir()] == ["sample project"]
+    table.unlink()
+    bench.controller.close_project()
+    assert bench.state.project is None
+    assert bench.state.recent == (home,)
+    bench.controller.try_sample(home)
+    assert len(bench.state.project.images) == 1
+
+
+def test_results_for_a_project_that_was_left_are_dropped(
+    bench, new_bench, tmp_path
+) -> None:
+    bench.runner.held = True
+    bench.controller.show_image("film-1")
+    bench.controller.close_project()
+    bench.runner.release()
+    assert bench.state.work.image is None
+    assert bench.canvas.picture is None
+
+
+def test_no_other_project_opens_over_a_training(bench, tmp_path) -> None:
+    from dataclasses import replace
+
+    running = replace(bench.state.job, running=True)
+    bench.controller._desk.update(job=running)
+    bench.controller.close_project()
+    assert bench.state.project is not None
+    assert "A training is running" in bench.state.message.text
+
+
+def test_an_unexpected_error_is_a_sentence_and_a_log(new_bench, tmp_path) -> None:
+    bench = new_bench(log=lambda error: tmp_path / "the log")
+    bench.controller.in_background(lambda: 1 / 0, lambda result: None)
+    text = bench.state.message.text
+    assert "ZeroDivisionError" in text
+    assert "the log" in text
+    assert "Traceback" not in text
+
+
+def test_importing_the_panel_is_cheap() -> None:
+    import subprocess
+
+    code = (
+        "import lgssl_napari.controller, sys;"
+        "heavy = {'torch', 'napari', 'qtpy', 'zarr', 'matplotlib', 'distributed'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.strip() == "[]"

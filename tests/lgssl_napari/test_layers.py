@@ -1,0 +1,231 @@
+"""The canvas on napari's viewer model, which needs no screen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lgssl_napari.layers import PROPOSED, NapariCanvas, for_display
+from lgssl_napari.state import Picture
+from src_core.types import Image
+
+pytest.importorskip("napari")
+
+
+def picture(axes: str = "yx", shape=(24, 32), dtype="uint8", spacing=None) -> Picture:
+    spatial = len(axes) - ("c" in axes)
+    image = Image(
+        "film-1", "film 1", "", axes, shape, dtype, spacing or (1.0,) * spatial
+    )
+    return Picture(image, np.random.default_rng(0).integers(0, 9, shape).astype(dtype))
+
+
+@pytest.fixture
+def viewer():
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def canvas(viewer):
+    made = NapariCanvas(viewer)
+    show(made, picture())
+    return made
+
+
+def show(canvas, shown: Picture) -> None:
+    """Show a picture on which nobody has drawn."""
+    empty = np.zeros(shown.image.spatial_shape, np.uint8)
+    canvas.show_image(shown, empty, "", 0)
+
+
+def names(viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def mask(rows=slice(2, 6), columns=slice(2, 9)) -> np.ndarray:
+    made = np.zeros((24, 32), np.uint8)
+    made[rows, columns] = 1
+    return made
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "dtype", "shown", "rgb"),
+    [
+        ("yx", (24, 32), "uint16", (24, 32), False),
+        ("zyx", (5, 24, 32), "int16", (5, 24, 32), False),
+        ("cyx", (3, 24, 32), "uint8", (24, 32, 3), True),
+        ("cyx", (4, 24, 32), "uint8", (24, 32, 4), True),
+        ("cyx", (2, 24, 32), "uint8", (2, 24, 32), False),
+        ("cyx", (3, 24, 32), "uint16", (3, 24, 32), False),
+        ("czyx", (3, 5, 24, 32), "uint8", (5, 24, 32, 3), True),
+        ("czyx", (2, 5, 24, 32), "float32", (2, 5, 24, 32), False),
+    ],
+)
+def test_pixels_are_laid_out_as_napari_wants_them(
+    viewer, axes, shape, dtype, shown, rgb
+) -> None:
+    pixels, is_rgb = for_display(np.zeros(shape, dtype), axes)
+    assert (pixels.shape, is_rgb) == (shown, rgb)
+    canvas = NapariCanvas(viewer)
+    show(canvas, picture(axes, shape, dtype))
+    spatial = tuple(n for a, n in zip(axes, shape, strict=True) if a != "c")
+    assert canvas.annotation().shape == spatial
+    assert viewer.layers[0].rgb == rgb
+
+
+def test_spacing_reaches_image_and_masks(viewer) -> None:
+    canvas = NapariCanvas(viewer)
+    show(canvas, picture("zyx", (5, 24, 32), spacing=(8.0, 1.5, 1.5)))
+    canvas.set_preview(np.ones((5, 24, 32), np.uint8), "p", np.ones((5, 24, 32)))
+    for layer in viewer.layers:
+        np.testing.assert_array_equal(layer.scale, (8.0, 1.5, 1.5))
+
+
+def test_only_its_own_layers_are_touched(viewer) -> None:
+    mine = viewer.add_image(np.zeros((9, 9)), name="mine")
+    before = mine.data
+    canvas = NapariCanvas(viewer)
+    for shape in ((24, 32), (12, 16)):
+        show(canvas, picture(shape=shape))
+        canvas.set_preview(np.ones(shape, np.uint8), "proposal", np.ones(shape))
+    canvas.clear()
+    assert names(viewer) == ["mine"]
+    assert mine.data is before
+
+
+def test_layers_are_refilled_and_not_made_again(viewer, canvas) -> None:
+    before = list(viewer.layers)
+    show(canvas, picture(shape=(30, 40)))
+    assert list(viewer.layers) == before
+    assert canvas.annotation().shape == (30, 40)
+
+
+def test_a_volume_after_a_flat_image_gets_new_layers(viewer, canvas) -> None:
+    canvas.set_preview(mask(), "proposal", np.ones((24, 32), np.float32))
+    show(canvas, picture("zyx", (5, 24, 32)))
+    assert canvas.annotation().shape == (5, 24, 32)
+    volume = np.zeros((5, 24, 32), np.uint8)
+    volume[3] = 1
+    canvas.set_preview(volume, "proposal", volume.astype(np.float32))
+    assert viewer.dims.current_step[0] == 3
+
+
+def test_a_proposal_goes_below_the_annotation_and_cannot_be_painted(
+    viewer, canvas
+) -> None:
+    canvas.set_annotation(mask(), "heart", 0)
+    canvas.show_probability(True)
+    canvas.set_preview(mask(slice(0, 3)), "Proposal: heart (v1)", np.ones((24, 32)))
+    assert names(viewer) == ["film 1", "Probability", "Proposal: heart (v1)", "heart"]
+    preview = viewer.layers["Proposal: heart (v1)"]
+    assert not preview.editable
+    assert viewer.layers.selection.active.name == "heart"
+    assert preview.colormap.color_dict[1] == pytest.approx(_rgba(PROPOSED))
+    canvas.set_preview(mask(), "Proposal: again", np.ones((24, 32)))
+    assert not viewer.layers["Proposal: again"].editable
+    np.testing.assert_array_equal(canvas.annotation(), mask())
+    canvas.clear_preview()
+    assert not viewer.layers["Proposal"].visible
+
+
+def test_an_image_comes_with_its_annotation(viewer, canvas) -> None:
+    canvas.set_preview(mask(), "proposal", np.ones((24, 32)))
+    canvas.show_image(picture(), mask(), "heart", 1)
+    np.testing.assert_array_equal(canvas.annotation(), mask())
+    assert names(viewer) == ["film 1", "Proposal", "heart"]
+    assert not viewer.layers["Proposal"].visible
+
+
+def test_colour_and_grey_images_take_turns_without_new_layers(viewer, canvas) -> None:
+    show(canvas, picture("cyx", (3, 24, 32)))
+    before = list(viewer.layers)
+    for axes, shape in (("yx", (24, 32)), ("cyx", (3, 24, 32)), ("yx", (24, 32))):
+        show(canvas, picture(axes, shape))
+    assert list(viewer.layers) == before
+    shown = [layer.rgb for layer in viewer.layers[:2] if layer.visible]
+    assert shown == [False]
+
+
+def _rgba(shade: str) -> list[float]:
+    return [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)] + [1.0]
+
+
+def test_each_target_has_its_own_colour_and_every_label_shows_in_it(
+    viewer, canvas
+) -> None:
+    shades = []
+    for colour in range(4):
+        canvas.set_annotation(mask(), f"target {colour}", colour)
+        colormap = viewer.layers[f"target {colour}"].colormap
+        shades.append(tuple(colormap.map(1)))
+        np.testing.assert_array_equal(colormap.map(7), colormap.map(1))
+        assert colormap.map(0)[3] == 0
+    assert len(set(shades)) == 4
+
+
+def test_an_edit_is_one_undo_step_and_is_told(viewer, canvas) -> None:
+    told = []
+    canvas.edited.connect(lambda: told.append(1))
+    canvas.set_annotation(mask(), "heart", 0)
+    assert told == []
+    canvas.edit_annotation(mask(slice(0, 20)))
+    assert len(told) == 1
+    layer = viewer.layers["heart"]
+    np.testing.assert_array_equal(canvas.annotation(), mask(slice(0, 20)))
+    layer.undo()
+    np.testing.assert_array_equal(canvas.annotation(), mask())
+    layer.redo()
+    np.testing.assert_array_equal(canvas.annotation(), mask(slice(0, 20)))
+
+
+def test_strokes_with_any_label_belong_to_the_target(viewer, canvas) -> None:
+    told = []
+    canvas.edited.connect(lambda: told.append(1))
+    canvas.set_annotation(np.zeros((24, 32), np.uint8), "heart", 0)
+    layer = viewer.layers["heart"]
+    layer.brush_size = 4
+    layer.paint((10, 10), 1)
+    layer.paint((10, 20), 5)
+    assert len(told) == 2
+    assert set(np.unique(canvas.annotation())) == {0, 1}
+    assert canvas.annotation()[10, 20] == 1
+
+
+def test_a_copy_is_given_and_taken(canvas) -> None:
+    given = mask()
+    canvas.set_annotation(given, "heart", 0)
+    canvas.annotation()[...] = 0
+    np.testing.assert_array_equal(canvas.annotation(), given)
+    canvas.edit_annotation(np.zeros_like(given))
+    assert given.any()
+
+
+def test_a_layer_that_was_removed_by_hand_comes_back(viewer, canvas) -> None:
+    canvas.set_annotation(mask(), "heart", 0)
+    viewer.layers.clear()
+    np.testing.assert_array_equal(canvas.annotation(), mask())
+    show(canvas, picture())
+    canvas.set_annotation(mask(), "heart", 0)
+    canvas.set_preview(mask(), "proposal")
+    assert names(viewer) == ["film 1", "proposal", "heart"]
+
+
+def test_the_heat_map_is_made_when_it_is_wanted(viewer, canvas) -> None:
+    canvas.set_preview(mask(), "proposal", np.ones((24, 32), np.float32))
+    assert "Probability" not in viewer.layers
+    canvas.show_probability(True)
+    heat = viewer.layers["Probability"]
+    assert heat.visible
+    canvas.clear_preview()
+    assert not heat.visible
+    canvas.set_preview(mask(), "proposal", np.full((24, 32), 0.3, np.float32))
+    assert heat.visible
+    assert heat.data.max() == np.float32(0.3)
+    canvas.set_preview(mask(), "Revision 3")
+    assert not heat.visible
+    canvas.show_probability(False)
+    canvas.set_preview(mask(), "proposal", np.ones((24, 32), np.float32))
+    assert not heat.visible
+    assert [layer for layer in viewer.layers if layer.name == "Probability"] == [heat]

@@ -1,0 +1,505 @@
+"""The docked panel in a real napari window, with threads as in use."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.skipif(
+        sys.platform.startswith("linux")
+        and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        and os.environ.get("QT_QPA_PLATFORM") != "offscreen",
+        reason="no screen: run under xvfb-run, or with QT_QPA_PLATFORM=offscreen",
+    ),
+]
+
+
+@pytest.fixture
+def open_panel(make_napari_viewer, tmp_path, qtbot):
+    """Makes a window with the panel; closes its project and threads in the end."""
+    from lgssl_napari.panel import SegmentByText
+    from lgssl_napari.recent import Recent
+
+    made = []
+
+    def make(show: bool = False, **seams):
+        viewer = make_napari_viewer(show=show)
+        seams = {"recent": Recent(tmp_path / "recent.json"), "who": "ada"} | seams
+        panel = SegmentByText(viewer, **seams)
+        viewer.window.add_dock_widget(panel, name="Segment by text", area="right")
+        made.append(panel)
+        return panel
+
+    yield make
+    for panel in made:
+        panel.controller.close()
+
+
+@pytest.fixture
+def wait(qtbot):
+    """Waits until something is so."""
+
+    def until(check, seconds: float = 30.0) -> None:
+        qtbot.waitUntil(lambda: bool(check()), timeout=int(1000 * seconds))
+
+    return until
+
+
+@pytest.fixture
+def panel(open_panel, project_path, wait, asked_bench):
+    """A panel with the project open and a model that finds the left lung."""
+    asked_bench.controller.close()  # only its model and its project are wanted
+    stub = asked_bench.model
+    made = open_panel(
+        load=lambda project, version: stub,
+        choose_next=lambda project, model, count: list(asked_bench.picks),
+    )
+    made.stub, made.picks = stub, asked_bench.picks
+    made.controller.open_project(project_path)
+    wait(lambda: made.controller.state.work.image and not made.controller.state.busy)
+    return made
+
+
+def idle(panel):
+    return lambda: not panel.controller.state.busy
+
+
+def test_the_empty_panel_offers_a_beginning(open_panel, wait) -> None:
+    panel = open_panel()
+    assert panel.pages.currentIndex() == 0
+    wait(lambda: panel.start.open.isEnabled())
+    assert not panel.start.recent.isVisibleTo(panel.start.widget)
+
+
+def test_a_recent_project_opens_with_a_click(open_panel, project_path, wait) -> None:
+    panel = open_panel()
+    panel.controller.open_project(project_path)
+    wait(lambda: panel.controller.state.work.image is not None)
+    assert panel.pages.currentIndex() == 1
+    panel.controller.close_project()
+    wait(lambda: panel.start.recent.count() == 1)
+    assert panel.pages.currentIndex() == 0
+    panel.start.recent.itemClicked.emit(panel.start.recent.item(0))
+    wait(lambda: panel.controller.state.work.image is not None)
+    assert "no model yet" in panel.header.name.text()
+
+
+def test_a_folder_is_chosen_in_a_dialog(
+    open_panel, project_path, wait, monkeypatch
+) -> None:
+    from qtpy.QtWidgets import QFileDialog
+
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *_: str(project_path)
+    )
+    panel = open_panel()
+    panel.start.open.click()
+    wait(lambda: panel.controller.state.work.image is not None)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "")
+    panel.start.open.click()
+    assert panel.controller.state.project is not None
+
+
+def test_ask_accept_correct_and_save(panel, qtbot, wait) -> None:
+    from qtpy.QtCore import Qt
+
+    panel.mask.follow.setChecked(False)
+    qtbot.keyClicks(panel.prompt.line, "left lung")
+    qtbot.keyClick(panel.prompt.line, Qt.Key.Key_Return)
+    wait(lambda: panel.controller.state.answer is not None)
+    assert panel.answer.title.text() == "✔  Found: left lung"
+    assert not panel.answer.anyway.isVisibleTo(panel)
+    panel.answer.accept.click()
+    layers = panel._viewer.layers
+    assert int((layers["left lung"].data != 0).sum()) == 80
+    layers["left lung"].paint((20, 20), 1)
+    wait(lambda: panel.mask.status.text() == "● Unsaved changes")
+    drawn = int((layers["left lung"].data != 0).sum())
+    panel.mask.save.click()
+    wait(lambda: panel.mask.status.text() == "Saved: done")
+    project = panel.controller._desk.project
+    assert project.mask("film-0", "left-lung").read().sum() == drawn
+    assert panel.history.list.topLevelItem(0).text(3) == "left lung: done"
+    assert panel.history.list.topLevelItem(1).text(3) == "left lung: proposed"
+    assert "●" not in panel.images._model.stringList()[0]
+    assert panel.images._model.stringList()[0].startswith("◐")
+
+
+def test_known_targets_are_completed_as_one_types(panel) -> None:
+    completer = panel.prompt.line.completer()
+    completer.setCompletionPrefix("LUN")
+    found = {
+        completer.completionModel().index(row, 0).data()
+        for row in range(completer.completionCount())
+    }
+    assert found == {"left lung", "right lung", "lung on the left"}
+
+
+def test_not_found_can_be_shown_all_the_same(panel, wait) -> None:
+    panel.controller.ask("heart")
+    wait(lambda: panel.controller.state.answer is not None)
+    assert panel.answer.title.text() == "✘  Not found: heart"
+    assert not panel.answer.accept.isVisibleTo(panel)
+    panel.answer.anyway.click()
+    assert panel.answer.accept.isVisibleTo(panel)
+    panel.answer.slider.setValue(0.06)
+    assert panel.controller.state.answer.cut == pytest.approx(0.06)
+    assert panel.controller.state.answer.pixels == 24 * 32
+
+
+def test_an_unknown_wording_offers_to_become_a_target(panel, wait) -> None:
+    panel.controller.ask("xylophone")
+    wait(lambda: panel.controller.state.answer is not None)
+    assert "No known target is like this" in panel.answer.understanding.text()
+    panel.answer.new.click()
+    wait(lambda: panel.mask.title.text() == "Annotation: xylophone")
+    panel.controller.ask("the left lung")
+    wait(lambda: "Taken for" in panel.answer.understanding.text())
+    panel.answer.keep.click()
+    wait(lambda: not panel.answer.understanding.isVisibleTo(panel))
+
+
+def test_questions_are_answered_in_the_strip(panel, wait) -> None:
+    panel.controller.ask("heart")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel._viewer.layers["heart"].paint((10, 10), 1)
+    wait(lambda: panel.controller.state.work.dirty)
+    panel.images.after.click()
+    assert panel.strip.words.text() == "?  'heart' in 'film 0' is not saved."
+    assert [b.text() for b in panel.strip.buttons] == ["Save", "Discard", "Stay"]
+    panel.strip.buttons[1].click()
+    wait(lambda: panel.images.name.text() == "film 1")
+    assert panel.strip.buttons == []
+
+
+def test_errors_are_a_sentence_in_the_panel_and_in_napari(
+    panel, tmp_path, wait, monkeypatch
+) -> None:
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
+    panel.controller.open_project(tmp_path / "nothing")
+    wait(lambda: told)
+    assert "There is no project at" in told[0]
+    assert panel.strip.words.text() == f"✘  {told[0]}"
+    assert "Traceback" not in told[0]
+
+
+def test_every_verb_of_a_button_is_safe(panel, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
+
+    def broken(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(panel.controller._projects, "add", broken)
+    panel.header.files_chosen.emit([tmp := "a.png"])
+    assert tmp not in told[0]
+    assert "PermissionError" in told[0]
+
+
+def test_the_list_filters_and_opens(panel, wait) -> None:
+    panel.images.filter.setText("film 2")
+    assert panel.images._shown.rowCount() == 1
+    panel.images.list.clicked.emit(panel.images._shown.index(0, 0))
+    wait(lambda: panel.images.name.text() == "film 2")
+    assert panel.images.place.text() == "3 of 4"
+
+
+def test_the_next_image_says_why(panel, wait) -> None:
+    from src_core.acquire import Pick
+
+    panel.picks[:] = [Pick("film-2", "left-lung", 1.0, "the outline is unsure")]
+    panel.mask.next.click()
+    wait(lambda: panel.images.name.text() == "film 2")
+    assert panel.images.reason.text() == "Why this one: the outline is unsure."
+    wait(lambda: panel.answer.title.text() == "✔  Found: left lung")
+    assert panel.prompt.line.text() == "left lung"
+
+
+def test_history_is_looked_at_and_brought_back(panel, wait) -> None:
+    panel.mask.follow.setChecked(False)
+    panel.controller.ask("left lung")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel.controller.accept()
+    panel.controller.save()
+    wait(lambda: panel.mask.status.text() == "Saved: done")
+    panel.history.list.setCurrentItem(panel.history.list.topLevelItem(1))
+    assert "from model v1 for 'left lung'" in panel.history.detail.text()
+    number = panel.history._current().number
+    panel.history.look.click()
+    wait(lambda: panel.controller.state.work.looking_at == number)
+    panel.history.restore.click()
+    wait(lambda: panel.mask.status.text() == "Saved: proposed")
+
+
+def test_a_training_is_shown_while_it_runs_and_when_it_ends(panel) -> None:
+    from dataclasses import replace
+
+    from lgssl_napari.results import JobState, Outcome
+
+    running = JobState(
+        running=True,
+        phase="learning from all images",
+        device="CPU",
+        done=0.5,
+        step=40,
+        seconds_left=65.0,
+        counts=(3, 5),
+        dice=((10.0, 0.3), (20.0, 0.6)),
+        losses=((1.0, 2.0), (20.0, 1.0)),
+    )
+    desk = panel.controller._desk
+    desk.update(job=running)
+    train = panel.train
+    assert train.bar.text() == "50%, 1:05 left"
+    assert train.phase.text() == "learning from all images · step 40 · CPU"
+    assert train.counts.text() == "Learns from 3 labelled and 5 unlabelled images."
+    assert train.stop.isEnabled()
+    assert not train.retrain.isEnabled()
+    assert not train.form.native.isEnabled()
+    per_target = (("heart", 0.5, 0.8), ("left lung", None, 0.9))
+    outcome = Outcome("v2", True, "Better.", 0.5, 0.85, per_target, 3, 5, 80, 9, False)
+    desk.update(job=replace(running, running=False, outcome=outcome))
+    assert train.result.text() == "✔  Model v2: Dice 0.500 → 0.850"
+    rows = [train.per_target.topLevelItem(i) for i in range(2)]
+    assert [[r.text(c) for c in range(3)] for r in rows] == [
+        ["heart", "0.500", "0.800"],
+        ["left lung", "–", "0.900"],
+    ]
+    assert train.retrain.isEnabled()
+    assert not train.bar.isVisibleTo(panel)
+
+
+def test_the_curves_are_drawn_in_the_colours_of_the_theme(panel, wait) -> None:
+    from dataclasses import replace
+
+    curve, desk = panel.train.curve, panel.controller._desk
+
+    def corner() -> int:
+        pixmap = curve.picture.pixmap()
+        return pixmap.toImage().pixelColor(1, 1).lightness() if pixmap else -1
+
+    for at in range(1, 4):  # the newest of several is drawn in the end
+        dice = tuple((float(second), 0.2 * second) for second in range(at))
+        desk.update(job=replace(desk.state.job, running=True, dice=dice))
+    wait(lambda: corner() >= 0 and not curve._drawing)
+    assert curve._drawn.dice == dice
+    assert corner() < 80
+    panel._viewer.theme = "light"
+    wait(lambda: corner() > 180)
+    desk.update(job=replace(desk.state.job, running=False))
+
+
+def test_versions_are_listed_and_any_can_answer(panel, add_model, wait) -> None:
+    add_model(panel.controller._desk.project, "v2")
+    panel.controller._projects.refresh()
+    versions = panel.versions
+    wait(lambda: versions.list.topLevelItemCount() == 2)
+    assert versions.list.topLevelItem(0).text(0) == "v2 (answers)"
+    assert not versions.answer.isEnabled()
+    versions.list.setCurrentItem(versions.list.topLevelItem(1))
+    versions.answer.click()
+    wait(lambda: "model v1" in panel.header.name.text())
+    assert versions.list.topLevelItem(1).text(0) == "v1 (answers)"
+
+
+@pytest.mark.parametrize("size", [(1366, 768)])
+def test_the_panel_fits_a_small_screen(panel, size) -> None:
+    width, height = size
+    hint = panel.minimumSizeHint()
+    assert hint.width() <= width * 0.3
+    assert hint.height() <= height - 120  # menus, title and status bar of napari
+
+
+def test_dropped_files_are_taken_in(panel, tmp_path, wait) -> None:
+    from unittest.mock import MagicMock
+
+    from PIL import Image
+    from qtpy.QtCore import QMimeData, QUrl
+
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(tmp_path / "new.png")
+    event, mime = MagicMock(), QMimeData()
+    event.mimeData.return_value = mime
+    panel.dragEnterEvent(event)
+    event.acceptProposedAction.assert_not_called()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "new.png"))])
+    panel.dragEnterEvent(event)
+    event.acceptProposedAction.assert_called_once()
+    panel.dropEvent(event)
+    wait(lambda: len(panel.controller.state.project.images) == 5)
+    assert panel.images.all.text() == "All images (5)"
+
+
+# ------------------------------------------------------------------------ keys
+def test_no_key_is_one_of_naparis_own() -> None:
+    from napari.settings import get_settings
+    from qtpy.QtGui import QKeySequence
+
+    from lgssl_napari.panels.keys import KEYS
+
+    def plain(key: str) -> str:
+        return QKeySequence(key).toString()
+
+    taken = {
+        plain(str(key))
+        for keys in get_settings().shortcuts.shortcuts.values()
+        for key in keys
+    }
+    assert len(taken) > 40
+    ours = [plain(key) for key in KEYS.values()]
+    assert all(ours)
+    assert len(set(ours)) == len(ours)
+    assert not set(ours) & taken
+
+
+def test_every_key_is_printed_on_its_button(panel) -> None:
+    from qtpy.QtWidgets import QAbstractButton
+
+    from lgssl_napari.panels.keys import KEYS
+
+    texts = [b.text() for b in panel.findChildren(QAbstractButton)]
+    texts.append(panel.prompt.line.placeholderText())
+    for verb, key in KEYS.items():
+        assert any(f"[{key}]" in t or key in t.split() for t in texts), verb
+    assert set(panel.shortcuts) == set(KEYS)
+
+
+def test_keys_work_in_the_window_and_stay_letters_in_a_field(
+    open_panel, asked_bench, project_path, qtbot, wait
+) -> None:
+    from qtpy.QtCore import Qt
+
+    asked_bench.controller.close()
+    stub = asked_bench.model
+    panel = open_panel(show=True, load=lambda project, version: stub)
+    panel.controller.open_project(project_path)
+    wait(lambda: panel.controller.state.work.image and not panel.controller.state.busy)
+    panel.mask.follow.setChecked(False)
+    window = panel.window()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=5000)
+    qtbot.keyClick(window, Qt.Key.Key_Q)
+    wait(panel.prompt.line.hasFocus, 5)
+    qtbot.keyClicks(panel.prompt.line, "wkn0")
+    assert panel.prompt.line.text() == "wkn0"
+    panel.prompt.line.clear()
+    qtbot.keyClicks(panel.prompt.line, "left lung")
+    qtbot.keyClick(panel.prompt.line, Qt.Key.Key_Return)
+    wait(lambda: panel.controller.state.answer is not None)
+    qtbot.keyClick(window, Qt.Key.Key_H)
+    assert panel.answer.heat.isChecked()
+    qtbot.keyClick(window, Qt.Key.Key_K)
+    wait(lambda: panel.controller.state.work.dirty)
+    qtbot.keyClick(window, Qt.Key.Key_W)
+    wait(lambda: panel.mask.status.text() == "Saved: done")
+    qtbot.keyClick(window, Qt.Key.Key_P)  # napari's own: paint
+    layer = panel._viewer.layers["left lung"]
+    wait(lambda: str(layer.mode) == "paint", 5)
+
+
+# --------------------------------------------------------------------- closing
+@pytest.mark.parametrize(
+    ("choice", "closes", "saves"),
+    [("Save and close", True, True), ("Close", True, False), ("Stay", False, False)],
+)
+def test_closing_over_unsaved_work_asks(
+    panel, project_path, wait, choice, closes, saves
+) -> None:
+    from qtpy.QtGui import QCloseEvent
+
+    from lgssl_napari.panels.guard import CloseGuard
+    from src_core.store import Project
+
+    panel.controller.ask("heart")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel._viewer.layers["heart"].paint((10, 10), 1)
+    wait(lambda: panel.controller.state.work.dirty)
+    asked, closed = [], []
+
+    def ask(window, words, choices):
+        asked.append((words, choices))
+        return choice
+
+    from qtpy.QtWidgets import QWidget
+
+    window = QWidget(panel)  # napari's own is closed by its fixture
+    guard = CloseGuard(window, panel.controller, ask)
+    window.close = lambda: closed.append("by the guard")
+    held_up = guard.eventFilter(window, QCloseEvent())
+    assert asked == [
+        ("'heart' in 'film 0' is not saved.", ("Save and close", "Close", "Stay"))
+    ]
+    if saves:
+        wait(lambda: closed)
+    assert (not held_up or bool(closed)) == closes
+    with Project.open(project_path) as project:
+        assert (project.mask("film-0", "heart") is not None) == saves
+    panel.controller._saving.discard()
+
+
+def test_closing_over_a_training_asks_and_without_either_does_not(panel) -> None:
+    from dataclasses import replace
+
+    from qtpy.QtGui import QCloseEvent
+    from qtpy.QtWidgets import QWidget
+
+    from lgssl_napari.panels.guard import CloseGuard
+
+    asked = []
+
+    def ask(window, words, choices):
+        asked.append((words, choices))
+        return choices[-1]
+
+    window = QWidget(panel)
+    guard = CloseGuard(window, panel.controller, ask)
+    assert not guard.eventFilter(window, QCloseEvent())
+    desk = panel.controller._desk
+    desk.update(job=replace(desk.state.job, running=True))
+    assert guard.eventFilter(window, QCloseEvent())
+    desk.update(job=replace(desk.state.job, running=False))
+    assert len(asked) == 1
+    assert "A training is running" in asked[0][0]
+    assert asked[0][1] == ("Close", "Stay")
+
+
+def test_a_closed_window_lets_the_project_go(
+    make_napari_viewer, project_path, wait, tmp_path
+) -> None:
+    from lgssl_napari.panel import SegmentByText
+    from lgssl_napari.recent import Recent
+    from src_core.store import Project
+
+    viewer = make_napari_viewer()
+    panel = SegmentByText(viewer, recent=Recent(tmp_path / "recent.json"))
+    viewer.window.add_dock_widget(panel, area="right")
+    controller = panel.controller
+    controller.open_project(project_path)
+    wait(lambda: controller.state.work.image is not None)
+    viewer.window.remove_dock_widget(panel)
+    panel.close()
+    panel.deleteLater()
+    del panel
+    wait(lambda: controller._desk.project is None, 5)
+    with Project.open(project_path, mode="rw") as project:
+        assert project.name == "heart"
+
+
+# ----------------------------------------------------------------- all of napari
+def test_napari_offers_the_panel_and_the_samples(make_napari_viewer) -> None:
+    from importlib.metadata import entry_points
+
+    if "lgssl-napari" not in entry_points(group="napari.manifest").names:
+        pytest.skip("the package is not installed here")
+    viewer = make_napari_viewer()
+    [layer] = viewer.open_sample("lgssl-napari", "slide")
+    assert layer.rgb
+    _, panel = viewer.window.add_plugin_dock_widget("lgssl-napari", "Segment by text")
+    assert panel.pages.currentIndex() == 0
+    panel.controller.close()

@@ -1,0 +1,55 @@
+"""The curves as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from lgssl_napari.plot import DICE, LOSS, Drawing, Plotter
+
+DICES = ((1.0, 0.2), (5.0, 0.6), (9.0, 0.9))
+LOSSES = tuple((float(second), 2.0 / (1 + second)) for second in range(10))
+
+
+def near(pixels: np.ndarray, shade: str) -> np.ndarray:
+    """Rows and columns of the pixels of about this colour."""
+    wanted = 255 * np.array(to_rgb(shade))
+    return np.argwhere(np.abs(pixels[..., :3] - wanted).sum(-1) < 60)
+
+
+@pytest.fixture(scope="module")
+def plotter() -> Plotter:
+    return Plotter()
+
+
+def drawing(dice=DICES, losses=LOSSES, scale=1.0, background="#262930") -> Drawing:
+    return Drawing(dice, losses, 330, 170, scale, background, "#f0f1f2")
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_picture_has_the_size_and_the_colours_that_were_asked_for(
+    plotter, scale
+) -> None:
+    for background, shade in (("#262930", (38, 41, 48)), ("#ffffff", (255, 255, 255))):
+        pixels = plotter.draw(drawing(scale=scale, background=background))
+        assert pixels.shape == (170 * scale, 330 * scale, 4)
+        np.testing.assert_array_equal(pixels[2, 2], (*shade, 255))
+
+
+def test_dice_is_drawn_above_the_loss(plotter) -> None:
+    pixels = plotter.draw(drawing())
+    dice, loss = near(pixels, DICE), near(pixels, LOSS)
+    assert len(dice) > 20
+    assert len(loss) > 20
+    assert dice[:, 0].max() < loss[:, 0].min()
+    rising = dice[np.argsort(dice[:, 1])][:, 0]
+    assert rising[:10].mean() > rising[-10:].mean() + 10
+
+
+@pytest.mark.parametrize(("dice", "losses"), [((), LOSSES), (DICES, ()), ((), ())])
+def test_curves_without_points_are_empty(plotter, dice, losses) -> None:
+    plotter.draw(drawing())
+    pixels = plotter.draw(drawing(dice, losses))
+    assert bool(len(near(pixels, DICE))) == bool(dice)
+    assert bool(len(near(pixels, LOSS))) == bool(losses)
