@@ -206,7 +206,7 @@ class Predictor:
             ).to(self.device.torch)
             with self.device.autocast():
                 view = view.contiguous(memory_format=torch.channels_last)
-                features.append(self.net.encode(view))
+                features.append(self.net.encode(view, first_only=True))
             boxes.append(box)
         seen = Seen((height, width), windows, boxes, features)
         if key:

@@ -137,6 +137,9 @@ class Method(nn.Module, ABC):
             Where the training stands.
         """
 
+    def join(self) -> None:
+        """Prepare for unlabelled images; called once, before the first of them."""
+
     def after_step(self) -> None:
         """Move the average: EMA whose decay grows at first, buffers as well."""
         self._steps += 1
@@ -174,6 +177,7 @@ def ask(
     *,
     images: Tensor | None = None,
     others: Tensor | None = None,
+    first_only: bool = False,
     stop_gradient: bool = False,
 ) -> Answer:
     """Ask the first decoder about every pair of a batch, the others about some.
@@ -189,10 +193,13 @@ def ask(
     others : Tensor, optional
         (R,) long, the pairs that the decoders after the first are asked about; all of
         them if not given.
+    first_only : bool
+        Do not ask the decoders after the first at all.
     stop_gradient : bool
         Cut the prompts' features off: they are learned from labelled images only.
     """
-    features = net.encode(batch.images if images is None else images)
+    view = batch.images if images is None else images
+    features = net.encode(view, first_only=first_only)
     codes = net.prompt(batch.text.tokens, batch.text.mask)
     if stop_gradient:
         codes = codes.detach()
@@ -200,7 +207,7 @@ def ask(
     fused = net.fuse(features, codes)
     every = torch.arange(len(fused), device=fused.device)
     rest = every if others is None else others
-    rows = (every, *([rest] * (len(net.decoders) - 1)))
+    rows = (every, *([rest] * (0 if first_only else len(net.decoders) - 1)))
     decoded = tuple(
         net.decode(features, fused, codes, decoder, None if here is every else here)
         for decoder, here in enumerate(rows)

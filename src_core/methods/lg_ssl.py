@@ -21,13 +21,15 @@ stop-gradient on the prompts' features of unlabelled images; prediction by decod
   distillation as it stands beside the cross-entropy: with targets of 1-2 % of the
   picture a mean over pixels alone lets the background decide.
 - The unlabelled terms wait for a burn-in, then ramp up. Their ramp is the loop's.
-- Decoder 2 is asked one prompt an image in training, decoder 1 all of them.
+- Decoder 2 is born from decoder 1 when unlabelled images join, and is then asked one
+  prompt an image, decoder 1 all of them: until then a step costs what a supervised one
+  costs, after it hardly more.
 - AdamW in place of SGD 0.01, for rounds of minutes and not of days.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from pydantic import Field
@@ -51,6 +53,9 @@ from src_core.methods.base import (
     supervised_losses,
     total,
 )
+
+if TYPE_CHECKING:
+    from src_core.nets import Decoder
 
 
 class LGSSL(Method):
@@ -79,14 +84,24 @@ class LGSSL(Method):
     def forward(
         self, labelled: Batch, unlabelled: Batch | None, moment: Moment
     ) -> Losses:
-        """Return supervised loss + weighted hybrid consistency."""
+        """Return supervised loss + weighted hybrid consistency.
+
+        Before unlabelled images join, this is the supervised method to the letter.
+        """
+        if unlabelled is None or moment.unlabelled == 0:
+            answers = ask(self.net, labelled, first_only=True)
+            return total(supervised_losses(answers, labelled))
         second = one_prompt_an_image(labelled.image_of, moment.rng)
         answers = ask(self.net, labelled, others=second)
         losses = supervised_losses(answers, labelled)
-        if unlabelled is not None and moment.unlabelled > 0:
-            parts = self._hybrid_consistency(answers, unlabelled, moment)
-            losses |= {k: moment.unlabelled * v for k, v in parts.items()}
-        return total(losses)
+        parts = self._hybrid_consistency(answers, unlabelled, moment)
+        return total(losses | {k: moment.unlabelled * v for k, v in parts.items()})
+
+    def join(self) -> None:
+        """Let decoder 2 be born from decoder 1, in the network and in its average."""
+        for net in (self.net, self.average):
+            first, second = cast("tuple[Decoder, Decoder]", tuple(net.decoders))
+            second.take_after(first)
 
     def _hybrid_consistency(
         self, labelled: Answer, unlabelled: Batch, moment: Moment

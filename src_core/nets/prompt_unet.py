@@ -112,6 +112,24 @@ class Decoder(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(w, 1, 1) for w in widths)
         self.act = nn.LeakyReLU(0.01, inplace=True)
 
+    def take_after(self, other: Decoder) -> None:
+        """Copy another decoder's weights, whichever way each of the two upsamples.
+
+        The 2x2 kernel of a transposed convolution becomes its mean as a 1x1 one, and
+        a 1x1 kernel is laid onto all four places.
+        """
+        with torch.no_grad():
+            for mine, theirs in zip(self.up, other.up, strict=True):
+                # (in, out, 2, 2) where it is transposed, else (out, in, 1, 1)
+                kernel = cast("Tensor", theirs.weight)
+                if other.transposed:
+                    kernel = kernel.mean((2, 3), keepdim=True).transpose(0, 1)
+                if self.transposed:
+                    kernel = kernel.transpose(0, 1).expand(-1, -1, 2, 2)
+                cast("Tensor", mine.weight).copy_(kernel)
+        same = {k: v for k, v in other.state_dict().items() if not k.startswith("up.")}
+        self.load_state_dict(same, strict=False)
+
     def skip_maps(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Encoder maps at 1/8, 1/4 and 1/2 -> what is added at those levels."""
         return tuple(skip(m) for skip, m in zip(self.skip, maps, strict=True))
@@ -168,12 +186,18 @@ class PromptUNet(nn.Module):
             nn.Linear(64, 1),
         )
 
-    def encode(self, image: Tensor) -> Features:
-        """(B, 3, H, W), each image of mean 0 and deviation 1 -> its features."""
+    def encode(self, image: Tensor, *, first_only: bool = False) -> Features:
+        """(B, 3, H, W), each image of mean 0 and deviation 1 -> its features.
+
+        With `first_only` the features serve the first decoder alone, as prediction
+        needs them.
+        """
         *shallow, bottleneck, deepest = self.encoder(image)
         vision = self.fusion.vision_parts(self.neck(deepest, bottleneck))
         maps = shallow[::-1]
-        decoders = cast("list[Decoder]", self.decoders)
+        decoders = cast("list[Decoder]", list(self.decoders))
+        if first_only:
+            decoders = decoders[:1]
         return Features(tuple(d.skip_maps(maps) for d in decoders), vision)
 
     def prompt(self, tokens: Tensor, mask: Tensor) -> PromptCodes:
@@ -214,5 +238,6 @@ class PromptUNet(nn.Module):
 
     def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
         """(B, 3, H, W) and one prompt an image -> logits (B, 1, H, W)."""
-        features, codes = self.encode(image), self.prompt(tokens, mask)
+        features = self.encode(image, first_only=True)
+        codes = self.prompt(tokens, mask)
         return self.decode(features, self.fuse(features, codes), codes).logits

@@ -294,6 +294,7 @@ class Training:
             curve = [(k.progress, k.average) for k in course.looks]
             if self.burn_in.is_over(done, curve):
                 course.began = done
+                self.method.join()
         return self.burn_in.ramp(done, course.began)
 
     def _look(self) -> None:

@@ -62,7 +62,9 @@ class Validation:
             rows = torch.tensor([self.wordings.first(int(t)) for t in part[:, 1]])
             text = self.wordings.select(rows, view.device)
             with device.autocast():
-                features = net.encode(view).select(image_of.to(view.device))
+                features = net.encode(view, first_only=True).select(
+                    image_of.to(view.device)
+                )
                 codes = net.prompt(text.tokens, text.mask)
                 logits = net.decode(features, net.fuse(features, codes), codes).logits
             found = (logits[:, 0] > 0).flatten(1)

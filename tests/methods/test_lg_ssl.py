@@ -60,11 +60,43 @@ def test_without_the_stop_gradient_they_would(tiny, labelled, unlabelled):
     assert sum(float(g.abs().sum()) for g in _adapter_gradient(method)) > 0
 
 
-def test_both_decoders_are_supervised(tiny, labelled):
-    method = _method(tiny)
-    method(labelled, None, Moment(0.1, 0.0, _rng()))["loss"].backward()
+def test_both_decoders_are_supervised_once_unlabelled_images_join(
+    tiny, labelled, unlabelled
+):
+    method = _method(tiny, perturbation=0.0, difference=0.0)
+    method.join()
+    method(labelled, unlabelled, Moment(0.9, 1.0, _rng()))["loss"].backward()
     for decoder in method.net.decoders:
         assert decoder.heads[-1].weight.grad.abs().sum() > 0
+
+
+def test_until_they_join_it_is_the_supervised_method_to_the_letter(tiny, labelled):
+    ours, theirs = (
+        _method(tiny),
+        METHODS["supervised"](
+            PromptUNet(METHODS["supervised"].net_settings(tiny)), {}, average=0.9
+        ).train(),
+    )
+    theirs.net.load_state_dict(ours.net.state_dict(), strict=False)
+    for method in (ours, theirs):
+        method(labelled, None, Moment(0.1, 0.0, _rng()))["loss"].backward()
+    mine = dict(ours.net.named_parameters())
+    for name, parameter in theirs.net.named_parameters():
+        torch.testing.assert_close(mine[name].grad, parameter.grad)
+
+
+def test_decoder_2_is_born_from_decoder_1(tiny, unlabelled):
+    """At birth both answer nearly the same; before, they do not."""
+
+    def distance(method):
+        with torch.no_grad():
+            first, second = ask(method.average, unlabelled).decoded
+        return float((first.logits - second.logits).abs().mean())
+
+    method = _method(tiny)
+    before = distance(method)
+    method.join()
+    assert distance(method) < 0.5 * before
 
 
 def test_the_plain_form_is_the_published_hybrid_consistency(tiny, labelled, unlabelled):
