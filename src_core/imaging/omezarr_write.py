@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _KINDS = {"c": "channel", "z": "space", "y": "space", "x": "space"}
 _CHUNK = 512
 
+ORANGE = [255, 140, 0, 255]
+
 
 def export_ome_zarr(items: Iterable[ExportItem], out: Path) -> list[Path]:
     """Write ``OUT/IMAGE.ome.zarr`` with ``labels/TARGET``, one level each.
@@ -59,7 +61,10 @@ def _write(path: Path, item: ExportItem) -> None:
         about: dict[str, Any] = {
             "version": "0.5",
             "multiscales": [_multiscale(picture, space)],
-            "image-label": {"source": {"image": "../../"}},
+            "image-label": {
+                "source": {"image": "../../"},
+                "colors": [{"label-value": 1, "rgba": ORANGE}],
+            },
         }
         label = labels.create_group(name, attributes={"ome": about})
         _array(label, (mask != 0).astype(np.uint8), space)
