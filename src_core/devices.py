@@ -49,18 +49,16 @@ class Device:
         precision = "bfloat16" if self.bf16 else "float32"
         if self.torch.type == "cuda":
             return f"{torch.cuda.get_device_name(self.torch)}, {precision}"
-        return f"CPU, {torch.get_num_threads()} threads, {precision}"
+        return f"CPU, {free_cores()} cores, {precision}"
 
 
-def use_threads(count: int) -> None:
-    """Let torch use so many CPU threads; 0 means every core this process may use.
+def free_cores() -> int:
+    """Return how many cores this process may use.
 
-    A worker process of dask starts with one, whatever the machine has.
+    Asked of the machine: a worker process of dask is told of one, whatever there is.
     """
-    if count == 0:
-        affinity = getattr(os, "sched_getaffinity", None)
-        count = len(affinity(0)) if affinity else (os.cpu_count() or 1)
-    torch.set_num_threads(count)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def pick_device(name: DeviceName = "auto") -> Device:

@@ -56,9 +56,8 @@ def run_round(
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
     """Run a round with a smaller batch each time that memory runs out."""
-    from src_core.devices import pick_device, use_threads
+    from src_core.devices import pick_device
 
-    use_threads(request.settings.train.threads)
     device = pick_device(request.device)
     with Project.open(folder, at=position) as project:
         checkpoint = resume_point(project, request)

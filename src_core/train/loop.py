@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from src_core.checkpoints import load_tensors, save_tensors
+from src_core.devices import free_cores
 from src_core.errors import CorruptError, UserError
 from src_core.methods import Method, Moment, method_class
 from src_core.nets import PromptUNet
+from src_core.train.pace import Pace
 from src_core.train.sampler import Sampler
 from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
 from src_core.train.validate import Validation
@@ -219,13 +221,16 @@ class Training:
         train, course = self.settings.train, self.course
         next_look = self._next_look()
         last_report = last_save = time.monotonic()
-        stopped = False
+        stopped, pace = False, self._pace()
         while (done := self.budget.progress(course.step)) < 1.0:
             if stopped := self.hooks.should_stop():
                 break
+            started = time.monotonic()
             losses = self._step(done)
             course.step += 1
             now = time.monotonic()
+            if pace is not None:
+                pace.step_took(now - started)
             if now - last_report >= self.REPORT_EVERY:
                 last_report = now
                 self._losses = {
@@ -251,6 +256,18 @@ class Training:
             tuple(course.looks),
             stopped,
         )
+
+    def _pace(self) -> Pace | None:
+        """Set the threads, and let them follow the machine where nobody fixed them.
+
+        The sum of floats depends on the number of threads, so a budget of steps, which
+        repeats itself to the last bit, keeps to one number.
+        """
+        wanted = self.settings.train.threads
+        if wanted or self.budget.steps is not None or self.device.torch.type != "cpu":
+            torch.set_num_threads(wanted or free_cores())
+            return None
+        return Pace(free_cores(), torch.set_num_threads)
 
     def _next_look(self) -> float:
         """Progress at which the validation split is looked at next."""

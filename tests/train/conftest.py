@@ -50,7 +50,7 @@ def toy_settings(method: str = "supervised", **train) -> ModelSettings:
             grid=4,
             code_width=16,
         ),
-        train=TrainSettings(**({"batch": 4} | train)),
+        train=TrainSettings(**({"batch": 4, "threads": 1} | train)),
     )
 
 
