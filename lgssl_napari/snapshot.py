@@ -9,6 +9,9 @@ from lgssl_napari.state import ImageRow, ProjectState, Statuses, VersionRow
 from src_core.types import MaskStatus
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from src_core.checkpoints import ModelCard
     from src_core.store import Project
 
 
@@ -51,11 +54,13 @@ def read_versions(project: Project) -> tuple[VersionRow, ...]:
     if not any(project.models_dir.glob("v*/model.json")):
         return ()
     # Not above: these bring torch, which a project without a model never needs.
-    from src_core.checkpoints import list_models
+    from src_core.checkpoints import version_number
     from src_core.rounds import promoted
 
     answers = promoted(project)
-    rows = [
+    cards = [card for path in project.models_dir.glob("v*") if (card := _card(path))]
+    cards.sort(key=lambda card: version_number(card.version), reverse=True)
+    return tuple(
         VersionRow(
             version=card.version,
             parent=card.parent,
@@ -71,6 +76,16 @@ def read_versions(project: Project) -> tuple[VersionRow, ...]:
             ),
             answers=card.version == answers,
         )
-        for card in list_models(project.models_dir)
-    ]
-    return tuple(reversed(rows))
+        for card in cards
+    )
+
+
+def _card(folder: Path) -> ModelCard | None:
+    """Read a model's card; one that is damaged must not keep a project shut."""
+    from src_core.checkpoints import load_card
+    from src_core.errors import CorruptError, NotFoundError
+
+    try:
+        return load_card(folder)
+    except (CorruptError, NotFoundError):
+        return None

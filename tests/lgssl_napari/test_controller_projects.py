@@ -141,6 +141,18 @@ def test_the_sample_is_made_once_and_then_opened(
     assert len(bench.state.project.images) == 1
 
 
+def test_a_damaged_model_does_not_keep_a_project_shut(
+    new_bench, project_path, add_model
+) -> None:
+    with Project.open(project_path, mode="rw") as project:
+        for version in ("v1", "v2", "v10"):
+            add_model(project, version, answers=version == "v2")
+        (project.models_dir / "v1" / "model.json").write_text('{"version": "v1"}')
+    bench = new_bench(project_path)
+    assert [row.version for row in bench.state.project.versions] == ["v10", "v2"]
+    assert bench.state.project.version == "v2"
+
+
 def test_results_for_a_project_that_was_left_are_dropped(
     bench, new_bench, tmp_path
 ) -> None:

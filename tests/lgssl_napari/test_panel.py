@@ -30,7 +30,8 @@ def open_panel(make_napari_viewer, tmp_path, qtbot):
 
     def make(show: bool = False, **seams):
         viewer = make_napari_viewer(show=show)
-        seams = {"recent": Recent(tmp_path / "recent.json"), "who": "ada"} | seams
+        files = {"recent": Recent(tmp_path / "recent.json")}
+        seams = {"who": "ada", "log": lambda error: tmp_path / "log"} | files | seams
         panel = SegmentByText(viewer, **seams)
         viewer.window.add_dock_widget(panel, name="Segment by text", area="right")
         made.append(panel)
@@ -502,4 +503,37 @@ def test_napari_offers_the_panel_and_the_samples(make_napari_viewer) -> None:
     assert layer.rgb
     _, panel = viewer.window.add_plugin_dock_widget("lgssl-napari", "Segment by text")
     assert panel.pages.currentIndex() == 0
+    panel.controller.close()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_app_opens_a_window_with_the_project(
+    make_napari_viewer, project_path, tmp_path, wait, monkeypatch, there
+) -> None:
+    import napari
+
+    from lgssl_napari import app, recent
+
+    made, ran = [], []
+
+    def viewer(**_):
+        made.append(make_napari_viewer())
+        return made[-1]
+
+    monkeypatch.setattr(napari, "Viewer", viewer)
+    monkeypatch.setattr(napari, "run", lambda: ran.append(True))
+    monkeypatch.setattr(recent, "recent_file", lambda: tmp_path / "recent.json")
+    panels = []
+    open_window = app.open_window
+    monkeypatch.setattr(
+        app, "open_window", lambda path: panels.append(open_window(path)[1])
+    )
+    path = project_path if there else tmp_path / "mistyped"
+    app.launch(path)
+    assert ran == [True]
+    [panel] = panels
+    wait(lambda: not panel.controller.state.busy)
+    wait(lambda: panel.controller.state.project or panel.controller.state.message)
+    assert (panel.controller.state.project is not None) == there
+    assert not (tmp_path / "mistyped").exists()
     panel.controller.close()
