@@ -8,7 +8,7 @@ import numpy as np
 
 from src_core.errors import BadInputError, UserError
 from src_core.imaging import EXPORTERS, ExportItem, Picture, export
-from src_core.rounds.snapshot import read_truth, truths
+from src_core.store.truth import read_truth, truths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src_core.acquire import DEFAULT, Candidate, Pick, strategy
-from src_core.rounds.snapshot import effective_split, truths
+from src_core.rounds.snapshot import effective_split
 from src_core.rounds.validation import held_out_groups
+from src_core.store.truth import truths
 from src_core.types import Image, Split, Target
 
 if TYPE_CHECKING:

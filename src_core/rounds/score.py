@@ -10,7 +10,7 @@ import numpy as np
 
 from src_core.errors import UserError
 from src_core.metrics import Scores, mean
-from src_core.rounds.snapshot import read_truth, truths
+from src_core.store.truth import read_truth, truths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

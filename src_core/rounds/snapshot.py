@@ -5,39 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src_core.geometry import frame_size, tile_windows
 from src_core.imaging.prepare import prepare
+from src_core.store.truth import read_truth, truths
 from src_core.train import Item
 from src_core.types import Image, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from src_core.config import FrameSettings
     from src_core.store import Project
-
-Truth = dict[str, NDArray[np.uint8]]
-
-
-def truths(project: Project, split: Split | None = None) -> dict[str, list[str]]:
-    """Return image id -> ids of the targets whose mask is truth, in one query."""
-    found: dict[str, list[str]] = {}
-    for mask in project.masks(split):
-        if mask.status is not None and mask.status.is_truth:
-            found.setdefault(mask.image, []).append(mask.target)
-    return found
-
-
-def read_truth(project: Project, image: str, targets: list[str]) -> Truth:
-    """Read the truth of one image, target by target, over its spatial axes."""
-    read = {}
-    for target in targets:
-        mask = project.mask(image, target)
-        if mask is not None:
-            read[target] = mask.read()
-    return read
+    from src_core.store.truth import Truth
 
 
 def pool_items(

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from src_core.rounds.snapshot import truths
+from src_core.store.truth import truths
 from src_core.types import Split
 
 if TYPE_CHECKING:
