@@ -6,11 +6,11 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from src_core.config import ModelSettings, Settings
+from src_core.config import ModelSettings, Settings, without_unknown
 from src_core.errors import CorruptError, NotFoundError
 from src_core.files import write_private
 
@@ -142,16 +142,17 @@ def load_card(folder: Path) -> ModelCard:
         If the card is not one of this program's.
     """
     try:
-        return ModelCard.model_validate_json((folder / CARD).read_bytes())
+        stored = json.loads((folder / CARD).read_bytes())
+        return ModelCard.model_validate(without_unknown(ModelCard, stored))
     except FileNotFoundError as error:
         raise NotFoundError(
             f"There is no model version '{folder.name}' in this project; "
             "'lgssl models' lists those there are."
         ) from error
-    except ValidationError as error:
+    except ValueError as error:  # not JSON, or not a card
         raise CorruptError(
-            f"The model version '{folder.name}' has a damaged {CARD} "
-            f"({error.error_count()} errors); promote another version."
+            f"The model version '{folder.name}' has a damaged {CARD}; promote another "
+            "version."
         ) from error
 
 

@@ -87,6 +87,30 @@ class ModelSettings(Settings):
     train: TrainSettings = TrainSettings()
 
 
+def without_unknown(kind: type[BaseModel], stored: Any) -> Any:
+    """Drop keys that this version of the program no longer has, at every depth.
+
+    For what the program itself wrote in the past. What a person writes is checked to
+    the letter instead, by :func:`load_settings`.
+
+    Parameters
+    ----------
+    kind : type
+        The model that will read it.
+    stored : any
+        Plain values, as JSON gives them.
+    """
+    if not isinstance(stored, dict):
+        return stored
+    kept = {}
+    for name, value in stored.items():
+        if name in kind.model_fields:
+            inner = kind.model_fields[name].annotation
+            is_model = isinstance(inner, type) and issubclass(inner, BaseModel)
+            kept[name] = without_unknown(inner, value) if is_model else value
+    return kept
+
+
 def load_settings(path: Path) -> ModelSettings:
     """Read a settings file.
 

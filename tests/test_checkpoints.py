@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -53,6 +55,16 @@ def test_versions_are_numbered_and_never_overwritten(tmp_path):
     assert next_version(tmp_path) == "v11"
     with pytest.raises(OSError, match="v2"):
         save_model(tmp_path, WEIGHTS, _card("v2"))
+
+
+def test_a_version_of_an_older_program_can_still_be_read(tmp_path):
+    folder = save_model(tmp_path, WEIGHTS, _card())
+    file = folder / "model.json"
+    stored = json.loads(file.read_text())
+    stored["settings"]["train"]["a_setting_of_the_past"] = 3
+    stored["another"] = {"x": 1}
+    file.write_text(json.dumps(stored))
+    assert load_card(folder) == _card()
 
 
 def test_a_half_written_version_is_invisible(tmp_path):
