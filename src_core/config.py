@@ -106,8 +106,10 @@ def without_unknown(kind: type[BaseModel], stored: Any) -> Any:
     for name, value in stored.items():
         if name in kind.model_fields:
             inner = kind.model_fields[name].annotation
-            is_model = isinstance(inner, type) and issubclass(inner, BaseModel)
-            kept[name] = without_unknown(inner, value) if is_model else value
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                kept[name] = without_unknown(inner, value)
+            else:
+                kept[name] = value
     return kept
 
 
