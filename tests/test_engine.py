@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from src_core.engine import Engine, Reporter, translate
+from src_core.engine import NICENESS, Engine, Reporter, translate
 from src_core.errors import (
     BadInputError,
     ConflictError,
@@ -43,6 +43,10 @@ def sleep_silently(job: str, seconds: float) -> int:
     return 0
 
 
+def surroundings(job: str) -> tuple[int, str | None]:
+    return psutil.Process().nice(), os.environ.get("MALLOC_TRIM_THRESHOLD_")
+
+
 def fail(job: str, kind: str) -> None:
     if kind == "conflict":
         raise ConflictError("im", "lung", 1, 2)
@@ -70,6 +74,13 @@ def test_a_job_runs_in_another_process_and_is_heard_in_order(engine):
     assert job.result() != os.getpid()
     _until(lambda: len(heard) == 5)
     assert [event["text"] for event in heard] == list("01234")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="priorities are numbers on POSIX only")
+def test_a_worker_gives_way_to_the_window_and_keeps_its_memory(engine):
+    niceness, trim = engine.submit(surroundings).result()
+    assert niceness >= NICENESS
+    assert trim == os.environ.get("MALLOC_TRIM_THRESHOLD_")
 
 
 def test_a_job_is_asked_to_stop_and_ends_with_what_it_has(engine):

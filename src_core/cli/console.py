@@ -48,7 +48,7 @@ def tell(sentence: str) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Show rich progress bars on standard error, gone when the work is done."""
+    """Show progress bars on standard error, where it is a terminal, while work lasts."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -58,6 +58,7 @@ def progress_bar() -> Iterator[Progress]:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -65,8 +66,9 @@ def progress_bar() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as bars:
         yield bars
 
