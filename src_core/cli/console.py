@@ -48,7 +48,7 @@ def tell(sentence: str) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Show progress bars on standard error, where it is a terminal, while work lasts."""
+    """Show progress bars on standard error while work lasts, if it is a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
