@@ -65,7 +65,9 @@ class TrainSettings(Settings):
 
     batch: int = Field(8, ge=2, description="images a step; half of them unlabelled")
     prompts_per_image: int = Field(3, ge=1, description="prompts decoded an image")
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float | None = Field(
+        None, gt=0, description="of AdamW; null = the method's own"
+    )
     weight_decay: float = Field(1e-2, ge=0)
     warmup: Fraction = Field(0.05, description="share of the budget to full rate")
     gradient_clip: float = Field(1.0, gt=0, description="norm")

@@ -16,7 +16,6 @@ from src_core.devices import Device, pick_device
 from src_core.geometry import Letterbox, tile_windows
 from src_core.imaging.prepare import from_square, into_square, prepare, standardise
 from src_core.methods import method_class
-from src_core.nets import Features, PromptCodes, PromptUNet
 from src_core.text import TextEncoder, load_encoder
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from src_core.nets import Read, Seen
 
 CACHED_PICTURES = 8
 
@@ -90,10 +91,10 @@ class Predictor:
     ) -> None:
         self.card, self.device, self.encoder = card, device, encoder
         settings = card.settings
-        net = PromptUNet(method_class(settings.method).net_settings(settings.net))
+        net = method_class(settings.method).build(settings)
         net.load_state_dict(weights)
         self.net = device.place(net).eval()
-        self._pictures: OrderedDict[str, Seen] = OrderedDict()
+        self._pictures: OrderedDict[str, Picture] = OrderedDict()
 
     @classmethod
     def load(
@@ -158,8 +159,8 @@ class Predictor:
         seen = self._see(pixels, axes, key)
         text = self.encoder.encode(prompts).to(self.device.torch)
         with self.device.autocast():
-            codes = self.net.prompt(text.tokens, text.mask)
-            answers = [self._ask(features, codes) for features in seen.features]
+            read = self.net.prompt(text.tokens, text.mask)
+            answers = [self._ask(features, read) for features in seen.features]
         probability = seen.assemble([logits for logits, _ in answers]).sigmoid()
         presence = torch.stack([there for _, there in answers]).amax(0)
         rule = self.card.presence
@@ -176,15 +177,13 @@ class Predictor:
             for p, score in zip(probability.numpy(), scores, strict=True)
         ]
 
-    def _ask(self, features: Features, codes: PromptCodes) -> tuple[Tensor, Tensor]:
+    def _ask(self, features: Seen, read: Read) -> tuple[Tensor, Tensor]:
         """One view, K prompts -> logits (K, 1, S, S) and presence (K,), on the CPU."""
-        rows = torch.zeros(len(codes), dtype=torch.long, device=self.device.torch)
-        repeated = features.select(rows)
-        fused = self.net.fuse(repeated, codes)
-        logits = self.net.decode(repeated, fused, codes).logits
-        return logits.float().cpu(), self.net.present(fused, codes).float().cpu()
+        rows = torch.zeros(len(read), dtype=torch.long, device=self.device.torch)
+        answer = self.net.answer(features.select(rows), read, first_only=True)
+        return answer.logits.float().cpu(), answer.presence.float().cpu()
 
-    def _see(self, pixels: NDArray[np.generic], axes: str, key: str) -> Seen:
+    def _see(self, pixels: NDArray[np.generic], axes: str, key: str) -> Picture:
         """Encode a picture, or take what is remembered of it."""
         if key and key in self._pictures:
             self._pictures.move_to_end(key)
@@ -208,7 +207,7 @@ class Predictor:
                 view = view.contiguous(memory_format=torch.channels_last)
                 features.append(self.net.encode(view, first_only=True))
             boxes.append(box)
-        seen = Seen((height, width), windows, boxes, features)
+        seen = Picture((height, width), windows, boxes, features)
         if key:
             self._pictures[key] = seen
             while len(self._pictures) > CACHED_PICTURES:
@@ -217,7 +216,7 @@ class Predictor:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Picture:
     """A picture as the network has seen it: whole, or in tiles.
 
     Attributes
@@ -228,14 +227,14 @@ class Seen:
         Where each view lies in the picture.
     boxes : list of Letterbox
         How each view was fitted into the network's square.
-    features : list of Features
+    features : list of Seen
         Of each view.
     """
 
     shape: tuple[int, int]
     windows: list[tuple[slice, slice]]
     boxes: list[Letterbox]
-    features: list[Features]
+    features: list[Seen]
 
     def assemble(self, views: list[Tensor]) -> Tensor:
         """Join the views' logits (K, 1, S, S) to the picture's (K, H, W).

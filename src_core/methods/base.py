@@ -11,14 +11,16 @@ import torch
 from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
-from src_core.config import NetSettings, Settings
+from src_core.config import Settings
 from src_core.errors import BadInputError
 from src_core.losses import deep_supervision_loss, presence_loss
+from src_core.nets import PromptUNet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from src_core.nets import Decoded, PromptUNet
+    from src_core.config import ModelSettings
+    from src_core.nets import Answer, PromptNet
     from src_core.text.base import TextFeatures
 
 PRESENCE_WEIGHT = 0.1
@@ -47,6 +49,14 @@ class Batch:
     counts : Tensor
         (P,) of 0 and 1: whether the pair counts in this batch. An unlabelled pair
         does not where its image is in truth labelled for that target.
+    index : Tensor
+        (B,) long, the images' rows in the pool: what a method remembers of an image
+        it keeps under this number.
+    plain : Tensor
+        (B, 3, S, S), the images as they lie in the pool, neither moved nor jittered.
+    grid : Tensor
+        (B, S, S, 2), how each was moved: what was remembered of a plain image is
+        brought to where the moved one stands by ``augment.warp``.
     """
 
     images: Tensor
@@ -55,6 +65,9 @@ class Batch:
     target_of: Tensor
     masks: Tensor | None
     counts: Tensor
+    index: Tensor
+    plain: Tensor
+    grid: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +95,13 @@ Losses = dict[str, Tensor]
 class Method(nn.Module, ABC):
     """A network, its average, and the way from batches to a loss.
 
+    A class names itself (`name`), how many decoders it trains, whether it looks at
+    unlabelled images, and the learning rate that its network takes where the settings
+    name none.
+
     Parameters
     ----------
-    net : PromptUNet
+    net : PromptNet
         Is trained.
     options : Mapping
         The method's own settings, checked against :attr:`Options`.
@@ -95,12 +112,13 @@ class Method(nn.Module, ABC):
     name: ClassVar[str]
     decoders: ClassVar[int] = 1
     uses_unlabelled: ClassVar[bool] = True
+    learning_rate: ClassVar[float] = 2e-3
 
     class Options(Settings):
         """Settings of this method alone."""
 
     def __init__(
-        self, net: PromptUNet, options: Mapping[str, Any], *, average: float
+        self, net: PromptNet, options: Mapping[str, Any], *, average: float
     ) -> None:
         super().__init__()
         try:
@@ -117,9 +135,9 @@ class Method(nn.Module, ABC):
         self._steps = 0
 
     @classmethod
-    def net_settings(cls, settings: NetSettings) -> NetSettings:
-        """Return the settings of the network that this method trains."""
-        return settings.model_copy(update={"decoders": cls.decoders})
+    def build(cls, settings: ModelSettings) -> PromptNet:
+        """Return the network that this method trains, with fresh weights."""
+        return PromptUNet(settings.net.model_copy(update={"decoders": cls.decoders}))
 
     @abstractmethod
     def forward(
@@ -152,27 +170,8 @@ class Method(nn.Module, ABC):
             torch._foreach_lerp_(mine, new, 1.0 - decay)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the network said to the P pairs of a batch.
-
-    Attributes
-    ----------
-    decoded : tuple of Decoded
-        By each decoder.
-    rows : tuple of Tensor
-        (P_i,) long, the pairs that each decoder was asked about.
-    presence : Tensor
-        (P,) logits that the target is there at all.
-    """
-
-    decoded: tuple[Decoded, ...]
-    rows: tuple[Tensor, ...]
-    presence: Tensor
-
-
 def ask(
-    net: PromptUNet,
+    net: PromptNet,
     batch: Batch,
     *,
     images: Tensor | None = None,
@@ -180,11 +179,11 @@ def ask(
     first_only: bool = False,
     stop_gradient: bool = False,
 ) -> Answer:
-    """Ask the first decoder about every pair of a batch, the others about some.
+    """Ask a network about every pair of a batch.
 
     Parameters
     ----------
-    net : PromptUNet
+    net : PromptNet
         The network.
     batch : Batch
         Pairs and prompts.
@@ -199,20 +198,12 @@ def ask(
         Cut the prompts' features off: they are learned from labelled images only.
     """
     view = batch.images if images is None else images
-    features = net.encode(view, first_only=first_only)
-    codes = net.prompt(batch.text.tokens, batch.text.mask)
+    seen = net.encode(view, first_only=first_only)
+    read = net.prompt(batch.text.tokens, batch.text.mask)
     if stop_gradient:
-        codes = codes.detach()
-    features = features.select(batch.image_of)
-    fused = net.fuse(features, codes)
-    every = torch.arange(len(fused), device=fused.device)
-    rest = every if others is None else others
-    rows = (every, *([rest] * (0 if first_only else len(net.decoders) - 1)))
-    decoded = tuple(
-        net.decode(features, fused, codes, decoder, None if here is every else here)
-        for decoder, here in enumerate(rows)
-    )
-    return Answer(decoded, rows, net.present(fused, codes))
+        read = read.detach()
+    pairs = seen.select(batch.image_of)
+    return net.answer(pairs, read, others=others, first_only=first_only)
 
 
 def supervised_losses(answers: Answer, batch: Batch) -> Losses:

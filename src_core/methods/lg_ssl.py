@@ -44,7 +44,6 @@ from src_core.losses import (
     pseudo_dice_loss,
 )
 from src_core.methods.base import (
-    Answer,
     Batch,
     Losses,
     Method,
@@ -55,7 +54,7 @@ from src_core.methods.base import (
 )
 
 if TYPE_CHECKING:
-    from src_core.nets import Decoder
+    from src_core.nets import Answer, Decoder, PromptUNet
 
 
 class LGSSL(Method):
@@ -99,7 +98,7 @@ class LGSSL(Method):
 
     def join(self) -> None:
         """Let decoder 2 be born from decoder 1, in the network and in its average."""
-        for net in (self.net, self.average):
+        for net in cast("tuple[PromptUNet, ...]", (self.net, self.average)):
             first, second = cast("tuple[Decoder, Decoder]", tuple(net.decoders))
             second.take_after(first)
 

@@ -1,6 +1,7 @@
 """Networks: image + text -> mask."""
 
-from src_core.nets.prompt_unet import Decoded, Decoder, Features, PromptUNet
+from src_core.nets.base import Answer, Decoded, PromptNet, Read, Seen
+from src_core.nets.prompt_unet import Decoder, Features, PromptUNet
 from src_core.nets.text_vision import (
     PromptAdapter,
     PromptCodes,
@@ -9,12 +10,16 @@ from src_core.nets.text_vision import (
 )
 
 __all__ = [
+    "Answer",
     "Decoded",
     "Decoder",
     "Features",
     "PromptAdapter",
     "PromptCodes",
+    "PromptNet",
     "PromptUNet",
+    "Read",
+    "Seen",
     "TextVisionFusion",
     "VisionParts",
 ]

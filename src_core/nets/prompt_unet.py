@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from src_core.nets.base import Answer, Decoded, PromptNet
 from src_core.nets.blocks import ConvNorm, Modulation, resize
 from src_core.nets.encoder import ContextNeck, build_encoder
 from src_core.nets.text_vision import (
@@ -48,22 +49,6 @@ class Features:
         """Return the features at `rows` (P,) long, repeats allowed."""
         skips = tuple(tuple(skip[rows] for skip in maps) for maps in self.skips)
         return Features(skips, self.vision.select(rows))
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What one decoder answers to P pairs of image and prompt.
-
-    Attributes
-    ----------
-    logits : Tensor
-        (P, 1, H, W), positive inside the target.
-    deep : tuple of Tensor
-        Logits of the deep supervision heads at 1/4 and 1/8 of the side.
-    """
-
-    logits: Tensor
-    deep: tuple[Tensor, ...]
 
 
 class Decoder(nn.Module):
@@ -150,7 +135,7 @@ class Decoder(nn.Module):
         return logits
 
 
-class PromptUNet(nn.Module):
+class PromptUNet(PromptNet):
     """Image + text -> mask, at any size whose sides are multiples of 32.
 
     Parameters
@@ -236,8 +221,21 @@ class PromptUNet(nn.Module):
         logit: Tensor = self.presence(torch.cat(pooled, dim=1))
         return logit.squeeze(1)
 
-    def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(B, 3, H, W) and one prompt an image -> logits (B, 1, H, W)."""
-        features = self.encode(image, first_only=True)
-        codes = self.prompt(tokens, mask)
-        return self.decode(features, self.fuse(features, codes), codes).logits
+    def answer(
+        self,
+        seen: Features,
+        read: PromptCodes,
+        *,
+        others: Tensor | None = None,
+        first_only: bool = False,
+    ) -> Answer:
+        """Ask the first decoder about every pair, the second about all or some."""
+        fused = self.fuse(seen, read)
+        every = torch.arange(len(fused), device=fused.device)
+        rest = every if others is None else others
+        rows = (every, *([rest] * (0 if first_only else len(self.decoders) - 1)))
+        decoded = tuple(
+            self.decode(seen, fused, read, decoder, None if here is every else here)
+            for decoder, here in enumerate(rows)
+        )
+        return Answer(decoded, rows, self.present(fused, read))

@@ -15,7 +15,6 @@ from src_core.checkpoints import load_tensors, save_tensors
 from src_core.devices import free_cores
 from src_core.errors import CorruptError, UserError
 from src_core.methods import Method, Moment, method_class
-from src_core.nets import PromptUNet
 from src_core.train.pace import Pace
 from src_core.train.sampler import Sampler
 from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from src_core.config import ModelSettings
     from src_core.devices import Device
+    from src_core.nets import PromptNet
     from src_core.train.pool import Pool
     from src_core.train.wordings import Wordings
 
@@ -194,7 +194,7 @@ class Training:
         torch.manual_seed(settings.seed)
         self.rng = torch.Generator().manual_seed(settings.seed)
         kind = method_class(settings.method)
-        net = PromptUNet(kind.net_settings(settings.net))
+        net = kind.build(settings)
         if start is not None:
             warm_start(net, start)
         net = device.place(net)
@@ -202,12 +202,13 @@ class Training:
             net, settings.method_options, average=settings.train.average
         ).train()
         self.method.average.eval()
+        self._peak_rate = settings.train.learning_rate or kind.learning_rate
         self.burn_in = BurnIn()
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
         self.validation = Validation(pool, wordings)
         self.optimiser = torch.optim.AdamW(
             [p for p in self.method.net.parameters() if p.requires_grad],
-            lr=settings.train.learning_rate,
+            lr=self._peak_rate,
             weight_decay=settings.train.weight_decay,
             fused=True,
         )
@@ -287,7 +288,7 @@ class Training:
     def _step(self, done: float) -> State:
         train = self.settings.train
         for group in self.optimiser.param_groups:
-            group["lr"] = train.learning_rate * learning_rate_factor(done, train.warmup)
+            group["lr"] = self._peak_rate * learning_rate_factor(done, train.warmup)
         weight = self._unlabelled_weight(done)
         labelled, unlabelled = self.sampler.draw(unlabelled=weight > 0)
         with self.device.autocast():
@@ -407,7 +408,7 @@ class Training:
         )
 
 
-def warm_start(net: PromptUNet, weights: State) -> None:
+def warm_start(net: PromptNet, weights: State) -> None:
     """Load the weights of an earlier version where name and shape agree.
 
     A version trained by another method may lack the second decoder; what is missing
@@ -418,7 +419,7 @@ def warm_start(net: PromptUNet, weights: State) -> None:
     net.load_state_dict(fits, strict=False)
 
 
-def _copy(net: Method | PromptUNet) -> State:
+def _copy(net: Method | PromptNet) -> State:
     return {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}
 
 

@@ -94,8 +94,9 @@ class Sampler:
         size = (pool.size, pool.size)
         grid = random_grid(len(images), size, self.rng, flips=self._flips)
         at = images.to(device)
-        squares = warp(pool.squares[at], grid)
-        view = standardise(squares, pool.mean[at], pool.deviation[at])
+        window = pool.mean[at], pool.deviation[at]
+        plain = standardise(pool.squares[at], *window)
+        view = standardise(warp(pool.squares[at], grid), *window)
         if labelled:
             view = jitter(view, self.rng, strength=LABELLED_JITTER)
         rows = pool.rows[images[image_of], targets]  # (P,)
@@ -112,4 +113,7 @@ class Sampler:
             targets.to(device),
             masks,
             counts.to(device),
+            at,
+            plain.contiguous(memory_format=torch.channels_last),
+            grid,
         )

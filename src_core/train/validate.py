@@ -12,7 +12,7 @@ from src_core.types import Split
 
 if TYPE_CHECKING:
     from src_core.devices import Device
-    from src_core.nets import PromptUNet
+    from src_core.nets import PromptNet
     from src_core.train.pool import Pool
     from src_core.train.wordings import Wordings
 
@@ -40,7 +40,7 @@ class Validation:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def score(self, net: PromptUNet, device: Device, batch: int = 16) -> float:
+    def score(self, net: PromptNet, device: Device, batch: int = 16) -> float:
         """Mean over targets of the mean Dice over pairs, at the network's size."""
         dices = self.dices(net, device, batch)
         targets = self.pairs[:, 1]
@@ -48,7 +48,7 @@ class Validation:
         return float(torch.stack(means).mean())
 
     @torch.no_grad()
-    def dices(self, net: PromptUNet, device: Device, batch: int = 16) -> Tensor:
+    def dices(self, net: PromptNet, device: Device, batch: int = 16) -> Tensor:
         """Dice of each pair (n,), 1 where both masks are empty."""
         was_training = net.training
         net.eval()
@@ -62,11 +62,10 @@ class Validation:
             rows = torch.tensor([self.wordings.first(int(t)) for t in part[:, 1]])
             text = self.wordings.select(rows, view.device)
             with device.autocast():
-                features = net.encode(view, first_only=True).select(
-                    image_of.to(view.device)
-                )
-                codes = net.prompt(text.tokens, text.mask)
-                logits = net.decode(features, net.fuse(features, codes), codes).logits
+                seen = net.encode(view, first_only=True)
+                read = net.prompt(text.tokens, text.mask)
+                pairs = seen.select(image_of.to(view.device))
+                logits = net.answer(pairs, read, first_only=True).logits
             found = (logits[:, 0] > 0).flatten(1)
             truth_rows = self.pool.rows[part[:, 0], part[:, 1]].to(view.device)
             truth = (self.pool.masks[truth_rows] > 0).flatten(1)

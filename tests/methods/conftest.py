@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from src_core.config import NetSettings
+from src_core.config import FrameSettings, ModelSettings, NetSettings
 from src_core.methods import Batch
 from src_core.text import TextFeatures
 
 WIDTH, SIDE = 16, 64
-TINY = NetSettings(
-    widths=(8, 8, 16, 16, 16),
-    decoder_widths=(16, 8, 8),
-    text_width=WIDTH,
-    slots=2,
-    grid=4,
-    code_width=16,
+TINY = ModelSettings(
+    net=NetSettings(
+        widths=(8, 8, 16, 16, 16),
+        decoder_widths=(16, 8, 8),
+        text_width=WIDTH,
+        slots=2,
+        grid=4,
+        code_width=16,
+    ),
+    frame=FrameSettings(size=SIDE),
 )
 
 
@@ -37,14 +41,19 @@ def make_batch(
     text = torch.Generator().manual_seed(99)
     tokens = torch.randn(targets, 4, WIDTH, generator=text).repeat(images, 1, 1)
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
-    pairs = images * targets
+    pairs, views = images * targets, torch.stack(pictures)
+    still = torch.eye(2, 3).expand(images, -1, -1)
+    grid = F.affine_grid(still, [images, 1, SIDE, SIDE], align_corners=False)
     return Batch(
-        torch.stack(pictures),
+        views,
         TextFeatures(tokens, mask, tokens.mean(1)),
         torch.arange(images).repeat_interleave(targets),
         torch.arange(targets).repeat(images),
         torch.cat(masks) if labelled else None,
         torch.ones(pairs),
+        torch.arange(images),
+        views,
+        grid,
     )
 
 
@@ -59,5 +68,5 @@ def unlabelled() -> Batch:
 
 
 @pytest.fixture
-def tiny() -> NetSettings:
+def tiny() -> ModelSettings:
     return TINY

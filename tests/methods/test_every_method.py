@@ -9,13 +9,12 @@ import torch
 
 from src_core.errors import BadInputError
 from src_core.methods import METHODS, Batch, Moment, method_class
-from src_core.nets import PromptUNet
 
 
 def _build(name, tiny, **options):
     torch.manual_seed(0)
     kind = METHODS[name]
-    return kind(PromptUNet(kind.net_settings(tiny)), options, average=0.9).train()
+    return kind(kind.build(tiny), options, average=0.9).train()
 
 
 def _moment(unlabelled=1.0, seed=0):

@@ -11,13 +11,12 @@ from src_core.losses import balanced_mean
 from src_core.methods import METHODS, Moment
 from src_core.methods.base import ask
 from src_core.methods.lg_ssl import CutMix
-from src_core.nets import PromptUNet
 
 
 def _method(tiny, **options):
     torch.manual_seed(0)
     kind = METHODS["lg-ssl"]
-    return kind(PromptUNet(kind.net_settings(tiny)), options, average=0.9).train()
+    return kind(kind.build(tiny), options, average=0.9).train()
 
 
 def _rng(seed=0):
@@ -74,7 +73,7 @@ def test_until_they_join_it_is_the_supervised_method_to_the_letter(tiny, labelle
     ours, theirs = (
         _method(tiny),
         METHODS["supervised"](
-            PromptUNet(METHODS["supervised"].net_settings(tiny)), {}, average=0.9
+            METHODS["supervised"].build(tiny), {}, average=0.9
         ).train(),
     )
     theirs.net.load_state_dict(ours.net.state_dict(), strict=False)
