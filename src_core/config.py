@@ -121,10 +121,14 @@ def load_settings(path: Path) -> ModelSettings:
     Raises
     ------
     BadInputError
-        If the file is not JSON or a key or a value is not allowed.
+        If the file is not there, not JSON, or a key or a value is not allowed.
     """
     try:
         return ModelSettings.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInputError(
+            f"The settings '{path}' cannot be read ({error.strerror}); check the name."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -38,10 +38,17 @@ def register(app: typer.Typer) -> None:
 
 def train(
     project: ProjectFolder,
-    method: Annotated[str, typer.Option(help="A method's name.")] = "lg-ssl",
+    method: Annotated[
+        str | None, typer.Option(help="A method's name; default lg-ssl.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="How long; default 5.")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything that is drawn; default 0.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="JSON with settings of method, net and loop.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     scheduler: Annotated[str, typer.Option(help="tls://host:port of a server.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from nothing.")] = False,
@@ -50,10 +57,16 @@ def train(
 ) -> None:
     """Train on labelled and unlabelled images; the better model answers."""
     from src_core.cli.training import train_with_bar
+    from src_core.config import ModelSettings, load_settings
     from src_core.errors import BadInputError
     from src_core.methods import method_class
 
-    method_class(method)
+    chosen = load_settings(settings) if settings else ModelSettings()
+    given = {"method": method, "seed": seed}
+    chosen = chosen.model_copy(
+        update={key: value for key, value in given.items() if value is not None}
+    )
+    method_class(chosen.method)
     if device not in ("auto", "cpu", "cuda"):
         raise BadInputError(f"There is no device '{device}'; use auto, cpu or cuda.")
     if minutes is not None and steps is not None:
@@ -63,7 +76,7 @@ def train(
     result = train_with_bar(
         project,
         {
-            "settings": {"method": method, "seed": seed},
+            "settings": chosen.model_dump(mode="json"),
             "minutes": minutes,
             "steps": steps,
             "device": device,

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from src_core.checkpoints import load_card
 from src_core.store import Project
 from src_core.types import Split
 
@@ -105,6 +106,18 @@ def test_train_json(project):
     assert keys <= result.keys()
     assert (result["method"], result["steps"]) == ("supervised", 2)
     assert (result["labelled"], result["unlabelled"]) == (4, 4)
+
+
+def test_settings_of_a_file_rule_unless_an_option_says_otherwise(project, tmp_path):
+    file = tmp_path / "settings.json"
+    chosen = {"method": "mean-teacher", "seed": 7, "train": {"average": 0.5}}
+    file.write_text(json.dumps(chosen))
+    arguments = ("train", project, "--settings", file, "--steps", 1, "--json")
+    result = lgssl(*arguments, "--seed", 8)
+    card = load_card(project / "models" / result["version"])
+    assert card.settings.method == result["method"] == "mean-teacher"
+    assert card.settings.train.average == 0.5
+    assert card.settings.seed == 8
 
 
 def test_importing_again_changes_nothing(project):
@@ -200,6 +213,8 @@ def test_backup(project, tmp_path):
         (("export", "{project}", "{none}", "--format", "tarot"), "no export format"),
         (("init", "{project}"), "project"),
         (("train", "{project}", "--scheduler", "tcp://10.1.1.1:1"), "tls://"),
+        (("train", "{project}", "--settings", "{none}"), "cannot be read"),
+        (("train", "{project}", "--settings", "{project}/groups.json"), "cannot be"),
     ],
 )
 def test_a_users_error_is_one_sentence_and_exit_2(

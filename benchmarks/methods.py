@@ -1,0 +1,287 @@
+"""Every method beside every other: same images, same labels, same seconds.
+
+For each case (a data set and how much of it is labelled) and seed a project is made as
+a person would make it, with ``lgssl init`` and ``lgssl import``; each method then gets
+a copy of it, ``lgssl train`` and the test split. Each result is saved as soon as it is
+there, and what is saved already is not run again::
+
+    python benchmarks/methods.py --cases acdc-10 la-8 --minutes 5 --out methods.jsonl
+    python benchmarks/methods.py --out methods.jsonl --report methods.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import itertools
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cases import CASES, Case, write_table
+
+METHODS = ("supervised", "mean-teacher", "unimatch", "cps", "lvit", "versemi", "lg-ssl")
+VARIANTS: dict[str, dict[str, Any]] = {
+    "no-perturbation": {"perturbation": 0.0},
+    "no-difference": {"difference": 0.0},
+    "no-stop-gradient": {"stop_gradient": False},
+    "self-taught": {"teacher": "self"},
+    "no-cutmix": {"cutmix": 0.0},
+    "no-jitter": {"jitter": 0.0},
+    "no-dice": {"dice": 0.0},
+}
+
+
+def lgssl(*arguments: object) -> dict[str, Any]:
+    """Run the program and return its JSON."""
+    command = [sys.executable, "-c", "from src_core.cli import main; main()"]
+    done = subprocess.run(
+        [*command, *map(str, arguments), "--json"], stdout=subprocess.PIPE, check=True
+    )
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def settings_of(method: str, seed: int, size: int, threads: int) -> dict[str, Any]:
+    """Return the settings of a method, or of a variant ``method:variant``."""
+    name, _, variant = method.partition(":")
+    return {
+        "method": name,
+        "method_options": VARIANTS[variant] if variant else {},
+        "seed": seed,
+        "frame": {"size": size},
+        "train": {"threads": threads},
+    }
+
+
+def measure(project: Path) -> dict[str, Any]:
+    """Score the promoted version on the test split, with each kind of prompt."""
+    from src_core.errors import UserError
+    from src_core.predict import Predictor
+    from src_core.rounds import promoted
+    from src_core.rounds.score import PromptFrom, evaluate
+    from src_core.store import Project
+    from src_core.types import Split
+
+    with Project.open(project) as opened:
+        version = promoted(opened)
+        assert version is not None
+        folder = opened.models_dir / version
+        predictor = Predictor.load(folder, text_cache=opened.cache_dir / "text")
+        scores: dict[str, Any] = {}
+        for source in PromptFrom:
+            try:
+                scores[source] = evaluate(opened, predictor, Split.TEST, source)
+            except UserError:
+                continue  # one target and no captions: no wrong prompt exists
+        scores["steering"] = steering(opened, predictor)
+        scores["presence"] = presence(opened, predictor)
+    return scores
+
+
+def steering(project: Any, predictor: Any) -> list[list[float | None]]:
+    """Dice of the mask for prompt i against the truth of target j, where j is there."""
+    from src_core.metrics import dice
+    from src_core.store.truth import read_truth, truths
+    from src_core.types import Split
+
+    targets, known = project.targets(), truths(project)
+    cells: dict[tuple[int, int], list[float]] = {}
+    for image in project.images(Split.TEST):
+        truth = read_truth(project, image.id, known.get(image.id, []))
+        pixels = np.asarray(project.pixels(image)[...])
+        prompts = [target.wordings[0] for target in targets]
+        masks = [p.shape_mask for p in predictor.predict(pixels, image.axes, prompts)]
+        for (i, mask), (j, target) in itertools.product(
+            enumerate(masks), enumerate(targets)
+        ):
+            if target.id in truth and truth[target.id].any():
+                cells.setdefault((i, j), []).append(dice(mask, truth[target.id]))
+    span = range(len(targets))
+    return [
+        [float(np.mean(cells[i, j])) if (i, j) in cells else None for j in span]
+        for i in span
+    ]
+
+
+def presence(project: Any, predictor: Any) -> dict[str, float | int] | None:
+    """AUROC of the presence score over test pairs; None where nothing is absent."""
+    from sklearn.metrics import roc_auc_score
+
+    from src_core.rounds.score import score_images
+    from src_core.types import Split
+
+    pairs = [
+        (scored.prediction.score, bool(scored.truth.any()))
+        for scored in score_images(project, predictor, project.images(Split.TEST))
+    ]
+    there = [found for _, found in pairs]
+    if all(there) or not any(there):
+        return None
+    auroc = float(roc_auc_score(there, [score for score, _ in pairs]))
+    return {"auroc": auroc, "absent": there.count(False), "present": there.count(True)}
+
+
+def run(
+    prepared: Path, case: Case, method: str, seed: int, asked: argparse.Namespace
+) -> dict[str, Any]:
+    """Train one method on a copy of a prepared project and score it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        project = Path(temporary) / "project"
+        shutil.copytree(prepared, project)
+        settings = Path(temporary) / "settings.json"
+        size = asked.size
+        settings.write_text(json.dumps(settings_of(method, seed, size, asked.threads)))
+        limit = (
+            ("--steps", asked.steps) if asked.steps else ("--minutes", asked.minutes)
+        )
+        trained = lgssl("train", project, "--settings", settings, *limit)
+        return {
+            "case": case.name,
+            "method": method,
+            "seed": seed,
+            "steps": trained["steps"],
+            "seconds": round(trained["seconds"], 1),
+            "labelled": trained["labelled"],
+            "unlabelled": trained["unlabelled"],
+            "validation": trained["verdict"]["new"],
+            **measure(project),
+        }
+
+
+def prepare(case: Case, seed: int, data: Path, folder: Path) -> Path:
+    """Make the project of a case and seed; every method gets a copy."""
+    project, table = folder / "project", folder / "table.csv"
+    write_table(case, data, seed, table)
+    lgssl("init", project)
+    lgssl("import", project, table)
+    return project
+
+
+def report(setting: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    """Return the results as Markdown tables, a row a method."""
+    lines = [f"`{json.dumps(setting)}`", ""]
+    kinds = [
+        ("target", "dice", "Dice"),
+        ("target", "dice_pooled", "pooled Dice"),
+        ("target", "iou", "IoU"),
+        ("target", "hd95", "HD95"),
+        ("own", "dice", "Dice, own caption"),
+        ("paraphrase", "dice", "Dice, another wording"),
+        ("wrong", "dice", "Dice, wrong prompt"),
+    ]
+    for case in dict.fromkeys(r["case"] for r in results):
+        here = [r for r in results if r["case"] == case]
+        lines += [
+            f"**{case}**, {here[0]['labelled']} labelled + "
+            f"{here[0]['unlabelled']} unlabelled",
+            "",
+            f"| method | steps | {' | '.join(k[2] for k in kinds)} | presence AUROC |",
+            "|" + "---|" * (len(kinds) + 3),
+        ]
+        for method in dict.fromkeys(r["method"] for r in here):
+            runs = [r for r in here if r["method"] == method]
+            cells = [_cell([_score(r, *kind[:2]) for r in runs]) for kind in kinds]
+            known = [r["presence"]["auroc"] for r in runs if r["presence"]]
+            cells.append(_cell(known))
+            steps = f"{np.mean([r['steps'] for r in runs]):.0f}"
+            lines.append(f"| {method} ({len(runs)}) | {steps} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _score(result: dict[str, Any], source: str, key: str) -> float | None:
+    if source not in result:
+        return None
+    scores = result[source]
+    if key in scores["mean"]:
+        value: float = scores["mean"][key]
+        return value
+    known = [s[key] for s in scores["targets"].values() if s[key] is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _cell(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    digits = 1 if max(known) > 1.5 else 4
+    return f"{np.mean(known):.{digits}f} ± {np.std(known):.{digits}f}"
+
+
+def load(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Read the setting and the results saved so far."""
+    if not path.exists():
+        return None, []
+    setting, *results = [json.loads(line) for line in path.read_text().splitlines()]
+    return setting, results
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("LGSSL_DATA", "../shared/data")
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=[])
+    parser.add_argument("--methods", nargs="+", default=["lg-ssl", "supervised"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, default=0, help="instead of minutes")
+    parser.add_argument("--size", type=int, default=0, help="pixels; 0 = from the data")
+    parser.add_argument("--threads", type=int, default=0, help="0 = all that are free")
+    parser.add_argument("--out", type=Path, required=True, help="results, JSON lines")
+    parser.add_argument("--report", type=Path, help="write the tables here")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what is missing, save after each run, write the tables."""
+    asked = arguments()
+    setting = {
+        "budget": f"{asked.steps} steps" if asked.steps else f"{asked.minutes:g} min",
+        "size": asked.size or "from the data",
+        "threads": asked.threads or "all",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+    saved, results = load(asked.out)
+    if saved is None and asked.cases:
+        saved = {**setting, "begun": datetime.date.today().isoformat()}
+        asked.out.write_text(json.dumps(saved) + "\n")
+    if asked.cases and any(saved[key] != value for key, value in setting.items()):
+        sys.exit(f"'{asked.out}' holds another setting: {saved}; choose another file.")
+    done = {(r["case"], r["method"], r["seed"]) for r in results}
+    for seed, name in itertools.product(asked.seeds, asked.cases):
+        case = CASES[name]
+        missing = [m for m in asked.methods if (name, m, seed) not in done]
+        if not missing:
+            continue
+        with tempfile.TemporaryDirectory() as temporary:
+            project = prepare(case, seed, asked.data.resolve(), Path(temporary))
+            for method in missing:
+                started = time.monotonic()
+                result = run(project, case, method, seed, asked)
+                results.append(result)
+                with asked.out.open("a") as file:
+                    file.write(json.dumps(result) + "\n")
+                took = time.monotonic() - started
+                dice = result["target"]["mean"]["dice"]
+                print(
+                    f"{name} {method} seed {seed}: {dice:.4f} ({took:.0f} s)",
+                    flush=True,
+                )
+    text = report(saved or setting, results)
+    print(text)
+    if asked.report:
+        asked.report.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
