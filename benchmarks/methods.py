@@ -30,13 +30,17 @@ from cases import CASES, Case, write_table
 
 METHODS = ("supervised", "mean-teacher", "unimatch", "cps", "lvit", "versemi", "lg-ssl")
 VARIANTS: dict[str, dict[str, Any]] = {
-    "no-perturbation": {"perturbation": 0.0},
-    "no-difference": {"difference": 0.0},
-    "no-stop-gradient": {"stop_gradient": False},
-    "self-taught": {"teacher": "self"},
-    "no-cutmix": {"cutmix": 0.0},
-    "no-jitter": {"jitter": 0.0},
-    "no-dice": {"dice": 0.0},
+    "no-perturbation": {"method_options": {"perturbation": 0.0}},
+    "no-difference": {"method_options": {"difference": 0.0}},
+    "no-stop-gradient": {"method_options": {"stop_gradient": False}},
+    "no-cutmix": {"method_options": {"cutmix": 0.0}},
+    "no-jitter": {"method_options": {"jitter": 0.0}},
+    "no-dice": {"method_options": {"dice": 0.0}},
+    "self-taught": {"method_options": {"teacher": "self"}},
+    "no-adapter": {"net": {"residual": False}},
+    "no-selection": {"net": {"select": False}},
+    "no-ramp": {"train": {"burn_in": {"length": 0.0}}},
+    "no-burn-in": {"train": {"burn_in": {"start": 0.0, "dice": 0.0, "gain": 1.0}}},
 }
 
 
@@ -53,13 +57,10 @@ def lgssl(*arguments: object) -> dict[str, Any]:
 def settings_of(method: str, seed: int, size: int, threads: int) -> dict[str, Any]:
     """Return the settings of a method, or of a variant ``method:variant``."""
     name, _, variant = method.partition(":")
-    return {
-        "method": name,
-        "method_options": VARIANTS[variant] if variant else {},
-        "seed": seed,
-        "frame": {"size": size},
-        "train": {"threads": threads},
-    }
+    changed = VARIANTS[variant] if variant else {}
+    train = {"threads": threads} | changed.get("train", {})
+    common = {"method": name, "seed": seed, "frame": {"size": size}}
+    return common | changed | {"train": train}
 
 
 def measure(project: Path) -> dict[str, Any]:

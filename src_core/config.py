@@ -58,6 +58,20 @@ class NetSettings(Settings):
     grid: int = Field(14, ge=2, description="side of the prompt's map over the image")
     code_width: int = Field(128, description="width of the prompt's code vector")
     decoders: Literal[1, 2] = 1
+    residual: bool = Field(True, description="the adapter's learned residual")
+    select: bool = Field(True, description="the gate of the text-vision fusion")
+
+
+class BurnInSettings(Settings):
+    """When the unlabelled images join, and how they ramp in."""
+
+    start: Fraction = Field(0.35, description="share of the budget, the earliest")
+    latest: Fraction = Field(0.7, description="not after this share: too late to pay")
+    dice: Fraction = Field(0.4, description="validation Dice the teacher must have")
+    window: Fraction = Field(0.1, description="share over which the gain is looked at")
+    gain: Fraction = Field(0.01, description="validation Dice; less is a plateau")
+    length: Fraction = Field(0.2, description="of the ramp, share of the budget")
+    blind: Fraction = Field(0.5, description="share where no validation split can tell")
 
 
 class TrainSettings(Settings):
@@ -75,6 +89,7 @@ class TrainSettings(Settings):
     validations: int = Field(20, ge=1, description="looks at the validation split")
     checkpoint_seconds: float = Field(20.0, gt=0, description="between checkpoints")
     threads: int = Field(0, ge=0, description="CPU threads; 0 = all that are free")
+    burn_in: BurnInSettings = BurnInSettings()
 
 
 class ModelSettings(Settings):

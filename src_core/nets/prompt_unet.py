@@ -153,9 +153,15 @@ class PromptUNet(PromptNet):
         widths = self.encoder.widths
         self.neck = ContextNeck(widths[4], widths[3])
         self.adapter = PromptAdapter(
-            settings.text_width, settings.slots, settings.grid, settings.code_width
+            settings.text_width,
+            settings.slots,
+            settings.grid,
+            settings.code_width,
+            residual=settings.residual,
         )
-        self.fusion = TextVisionFusion(widths[3], settings.slots)
+        self.fusion = TextVisionFusion(
+            widths[3], settings.slots, select=settings.select
+        )
         self.decoders = nn.ModuleList(
             Decoder(
                 widths[3::-1],

@@ -66,9 +66,19 @@ class PromptAdapter(nn.Module):
         g; the map has N = g·g places and is resized to the bottleneck.
     code_width : int
         E, width of the code vector for the decoders' modulation [choice].
+    residual : bool
+        False leaves the frozen text as it is, to see what learning it is worth.
     """
 
-    def __init__(self, text_width: int, slots: int, grid: int, code_width: int) -> None:
+    def __init__(
+        self,
+        text_width: int,
+        slots: int,
+        grid: int,
+        code_width: int,
+        *,
+        residual: bool = True,
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.queries = nn.Parameter(
@@ -78,7 +88,8 @@ class PromptAdapter(nn.Module):
         widen = nn.Linear(64, text_width)
         nn.init.normal_(widen.weight, std=0.01)
         nn.init.zeros_(widen.bias)
-        self.residual = nn.Sequential(nn.Linear(text_width, 64), nn.GELU(), widen)
+        learned = nn.Sequential(nn.Linear(text_width, 64), nn.GELU(), widen)
+        self.residual = learned if residual else None
         self.to_grid = nn.Linear(text_width, grid * grid, bias=False)
         self.to_code = nn.Sequential(
             nn.Linear(slots * text_width, code_width),
@@ -94,7 +105,8 @@ class PromptAdapter(nn.Module):
         affinity = affinity.masked_fill(~mask[:, None, :], float("-inf"))
         text = affinity.softmax(-1) @ tokens  # (K, M, D), still a mean of frozen text
         text = F.normalize(text, dim=-1) * math.sqrt(text.shape[-1])
-        text = text + self.residual(text)
+        if self.residual is not None:
+            text = text + self.residual(text)
         maps = self.to_grid(text).unflatten(-1, (self.grid, self.grid))
         return PromptCodes(maps, self.to_code(text.flatten(1)))
 
@@ -137,10 +149,13 @@ class TextVisionFusion(nn.Module):
         C of the bottleneck.
     slots : int
         M readings of a prompt.
+    select : bool
+        False leaves the gate out, to see what selecting is worth.
     """
 
-    def __init__(self, channels: int, slots: int) -> None:
+    def __init__(self, channels: int, slots: int, *, select: bool = True) -> None:
         super().__init__()
+        self.select = select
         self.to_channels = nn.Sequential(
             nn.Linear(slots, channels), nn.LayerNorm(channels), nn.LeakyReLU(0.01)
         )
@@ -174,4 +189,4 @@ class TextVisionFusion(nn.Module):
         size = (vision.fuse.shape[-2], vision.fuse.shape[-1])
         prompt = self.prompt_map(codes, size)
         fused: Tensor = self.norm(vision.fuse + self.fuse_prompt(prompt))
-        return fused * self.gate(vision, prompt)
+        return fused * self.gate(vision, prompt) if self.select else fused

@@ -203,7 +203,7 @@ class Training:
         ).train()
         self.method.average.eval()
         self._peak_rate = settings.train.learning_rate or kind.learning_rate
-        self.burn_in = BurnIn()
+        self.burn_in = BurnIn(**dict(settings.train.burn_in))
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
         self.validation = Validation(pool, wordings)
         self.optimiser = torch.optim.AdamW(

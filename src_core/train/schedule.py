@@ -7,9 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from src_core.config import Fraction, Settings
+from src_core.config import BurnInSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,21 +56,13 @@ def learning_rate_factor(progress: float, warmup: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, rest)))
 
 
-class BurnIn(Settings):
+class BurnIn(BurnInSettings):
     """When the unlabelled images join: as soon as supervision has reached its plateau.
 
     Measured: from the start they cost Dice on every set tried, down to collapse on
     small targets. What joins while supervision still climbs is taught by a teacher that
     does not know yet, and takes the steps in which most is learned.
     """
-
-    start: Fraction = Field(0.35, description="share of the budget, the earliest")
-    latest: Fraction = Field(0.7, description="not after this share: too late to pay")
-    dice: Fraction = Field(0.4, description="validation Dice the teacher must have")
-    window: Fraction = Field(0.1, description="share over which the gain is looked at")
-    gain: Fraction = Field(0.01, description="validation Dice; less is a plateau")
-    length: Fraction = Field(0.2, description="of the ramp, share of the budget")
-    blind: Fraction = Field(0.5, description="share where no validation split can tell")
 
     def is_over(self, progress: float, curve: Sequence[tuple[float, float]]) -> bool:
         """Whether the unlabelled images join now.
