@@ -3,6 +3,7 @@
 from src_core.losses.consistency import (
     agreement_loss,
     balanced_mean,
+    certainty,
     difference_loss,
     pseudo_dice_loss,
 )
@@ -17,6 +18,7 @@ from src_core.losses.segmentation import (
 __all__ = [
     "agreement_loss",
     "balanced_mean",
+    "certainty",
     "cross_entropy",
     "deep_supervision_loss",
     "difference_loss",

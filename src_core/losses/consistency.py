@@ -40,6 +40,12 @@ def agreement_loss(
     return divergence
 
 
+def certainty(logits: Tensor) -> Tensor:
+    """Probability of the likelier answer, 0.5 to 1; the same shape."""
+    probability = logits.float().sigmoid()
+    return torch.maximum(probability, 1.0 - probability)
+
+
 def difference_loss(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
     """Diversity in unified predictions: (P1 - Q1) against (P2 - Q2), squared.
 

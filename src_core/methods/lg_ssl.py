@@ -35,11 +35,12 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from src_core.augment import cutmix_boxes, jitter
+from src_core.augment import jitter
 from src_core.config import Fraction
 from src_core.losses import (
     agreement_loss,
     balanced_mean,
+    certainty,
     difference_loss,
     pseudo_dice_loss,
 )
@@ -52,6 +53,7 @@ from src_core.methods.base import (
     supervised_losses,
     total,
 )
+from src_core.methods.mixing import CutMix
 
 if TYPE_CHECKING:
     from src_core.nets import Answer, Decoder, PromptUNet
@@ -125,11 +127,11 @@ class LGSSL(Method):
         # Each decoder is taught by the other; where decoder 2 was not asked, decoder 1
         # is taught by its own average.
         for_first, for_second = t1.index_copy(0, second, t2), t1[second]
-        certainty = _certainty(t1)
-        certainty = certainty.index_copy(
-            0, second, 0.5 * (certainty[second] + _certainty(t2))
+        sureness = certainty(t1)
+        sureness = sureness.index_copy(
+            0, second, 0.5 * (sureness[second] + certainty(t2))
         )
-        sure = counts * (certainty >= options.confidence)
+        sure = counts * (sureness >= options.confidence)
         agreement = 0.5 * (
             self._agree(q1, for_first, sure) + self._agree(q2, for_second, sure[second])
         )
@@ -173,56 +175,3 @@ def one_prompt_an_image(image_of: Tensor, rng: Generator) -> Tensor:
     best = torch.zeros(int(image_of.max()) + 1, device=image_of.device)
     best = best.scatter_reduce(0, image_of, keys, "amax", include_self=True)
     return torch.nonzero(keys == best[image_of]).flatten()
-
-
-def _certainty(logits: Tensor) -> Tensor:
-    """Probability of the likelier answer, 0.5 to 1."""
-    probability = logits.sigmoid()
-    return torch.maximum(probability, 1.0 - probability)
-
-
-class CutMix:
-    """Pastes a rectangle of the next image of the batch.
-
-    Yun et al., ICCV 2019, arXiv 1905.04899; for consistency in segmentation French et
-    al., BMVC 2020, arXiv 1906.01916.
-
-    Parameters
-    ----------
-    batch : Batch
-        Its images are mixed, each with the one after it.
-    chance : float
-        Of a rectangle, an image.
-    rng : Generator
-        Draws the rectangles.
-    """
-
-    def __init__(self, batch: Batch, chance: float, rng: Generator) -> None:
-        count, device = len(batch.images), batch.images.device
-        size = (batch.images.shape[-2], batch.images.shape[-1])
-        boxes = cutmix_boxes(count, size, rng, low=0.25, high=0.6)
-        used = torch.rand((count, 1, 1, 1), generator=rng) < chance
-        self.boxes = (boxes & used).to(device)  # (B, 1, S, S)
-        self.source = torch.arange(count, device=device).roll(-1)  # (B,)
-        self._image_of = batch.image_of
-        asks_alike = (batch.image_of[None] == self.source[batch.image_of][:, None]) & (
-            batch.target_of[None] == batch.target_of[:, None]
-        )  # (P, P): does pair q ask pair p's source image for pair p's target?
-        self._has_partner = asks_alike.any(1)
-        self._partner = asks_alike.float().argmax(1)
-
-    def images(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) -> the mixed images."""
-        return torch.where(self.boxes, images[self.source], images)
-
-    def answers(self, answers: Tensor) -> Tensor:
-        """(P, 1, S, S) answers on the plain images -> on the mixed ones.
-
-        Inside a rectangle stands the answer to the same target in the image that it
-        came from.
-        """
-        return torch.where(self.boxes[self._image_of], answers[self._partner], answers)
-
-    def known(self) -> Tensor:
-        """(P, 1, S, S) bool, False where the source image was not asked that target."""
-        return ~self.boxes[self._image_of] | self._has_partner.view(-1, 1, 1, 1)

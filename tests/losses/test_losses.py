@@ -129,6 +129,14 @@ def test_agreement_teaches_the_student_alone_with_the_published_gradient():
     torch.testing.assert_close(student.grad, 2 * (q - p), atol=1e-5, rtol=1e-4)
 
 
+def test_certainty_is_the_probability_of_the_likelier_answer():
+    logits = _pair(4)[0].detach()
+    p = _sigmoid(logits.numpy())
+    found = losses.certainty(logits)
+    np.testing.assert_allclose(found, np.maximum(p, 1 - p), rtol=1e-6)
+    assert ((found >= 0.5) & (found <= 1)).all()
+
+
 def test_difference_compares_differences():
     p1, q1, p2, q2 = (torch.rand(2, 1, 3, 3, dtype=torch.float64) for _ in range(4))
     expected = ((p1 - q1) - (p2 - q2)) ** 2

@@ -10,7 +10,6 @@ import torch
 from src_core.losses import balanced_mean
 from src_core.methods import METHODS, Moment
 from src_core.methods.base import ask
-from src_core.methods.lg_ssl import CutMix
 
 
 def _method(tiny, **options):
@@ -145,29 +144,3 @@ def test_pairs_with_truth_are_not_taken_for_unlabelled(tiny, labelled, unlabelle
     method = _method(tiny, confidence=0.5)
     nothing = dataclasses.replace(unlabelled, counts=torch.zeros(6))
     assert float(_unlabelled_loss(method, labelled, nothing).detach()) == 0.0
-
-
-def test_cutmix_mixes_answers_as_it_mixes_images(unlabelled):
-    """An answer that is the picture itself stays the picture after mixing."""
-    mix = CutMix(unlabelled, 1.0, _rng(3))
-    answers = unlabelled.images[unlabelled.image_of][:, :1]
-    mixed = mix.images(unlabelled.images)[unlabelled.image_of][:, :1]
-    assert mix.boxes.any()
-    assert mix.known().all()
-    torch.testing.assert_close(mix.answers(answers), mixed)
-
-
-def test_cutmix_admits_what_was_not_asked(unlabelled):
-    """Where the source image was not asked the target, its rectangle is not known."""
-    rows = torch.tensor([0, 1, 2, 4])  # image 1 was asked only target 0, 2 only 0
-    fewer = dataclasses.replace(
-        unlabelled,
-        image_of=unlabelled.image_of[rows],
-        target_of=unlabelled.target_of[rows],
-        counts=unlabelled.counts[rows],
-        text=unlabelled.text.select(rows),
-    )
-    mix = CutMix(fewer, 1.0, _rng(3))
-    assert [bool(known.all()) for known in mix.known()] == [True, False, True, True]
-    inside = mix.boxes[0]
-    assert torch.equal(mix.known()[1], ~inside)
