@@ -183,7 +183,13 @@ class PromptUNet(PromptNet):
         With `first_only` the features serve the first decoder alone, as prediction
         needs them.
         """
-        *shallow, bottleneck, deepest = self.encoder(image)
+        return self.features(self.encoder(image), first_only=first_only)
+
+    def features(
+        self, levels: Sequence[Tensor], *, first_only: bool = False
+    ) -> Features:
+        """Five maps of the encoder, (B, C_i, H/2^i, W/2^i) -> the features."""
+        *shallow, bottleneck, deepest = levels
         vision = self.fusion.vision_parts(self.neck(deepest, bottleneck))
         maps = shallow[::-1]
         decoders = cast("list[Decoder]", list(self.decoders))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import pytest
@@ -9,6 +10,17 @@ import torch
 
 from src_core.errors import BadInputError
 from src_core.methods import METHODS, Batch, Moment, method_class
+from src_core.methods.base import ask, supervised_losses, total
+
+# What a method adds on labelled images alone, switched off; the rest is supervision.
+PLAIN = {
+    "lg-ssl": {},
+    "supervised": {},
+    "mean-teacher": {},
+    "unimatch": {},
+}
+# A fresh network is sure of nothing.
+SURE = {"unimatch": {"confidence": 0.5}}
 
 
 def _build(name, tiny, **options):
@@ -50,12 +62,25 @@ class TestEveryMethod:
         for key, gradient in ours.items():
             torch.testing.assert_close(gradient, theirs[key])
 
+    def test_with_no_weight_on_the_unlabelled_it_trains_as_supervised_does(
+        self, name, tiny, labelled, unlabelled
+    ):
+        method = _build(name, tiny, **PLAIN[name])
+        alone = copy.deepcopy(method.net)
+        method(labelled, unlabelled, _moment(0.0))["loss"].backward()
+        answers = ask(alone, labelled, first_only=True)
+        total(supervised_losses(answers, labelled))["loss"].backward()
+        ours = _gradients(method)
+        for key, parameter in alone.named_parameters():
+            if parameter.grad is not None:
+                torch.testing.assert_close(ours[key], parameter.grad)
+
     def test_unlabelled_images_teach_those_methods_that_say_so(
         self, name, tiny, labelled, unlabelled
     ):
         results = []
         for weight in (0.0, 1.0):
-            method = _build(name, tiny)
+            method = _build(name, tiny, **SURE.get(name, {}))
             method.average.load_state_dict(
                 {
                     k: v + 0.1 if v.is_floating_point() else v
@@ -116,8 +141,6 @@ class TestEveryMethod:
 
 
 def _dice(method, batch: Batch) -> float:
-    from src_core.methods.base import ask
-
     with torch.no_grad():
         found = (ask(method.net, batch).decoded[0].logits > 0).float()
     overlap = (found * batch.masks).flatten(1).sum(1)

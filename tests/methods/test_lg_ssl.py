@@ -68,21 +68,6 @@ def test_both_decoders_are_supervised_once_unlabelled_images_join(
         assert decoder.heads[-1].weight.grad.abs().sum() > 0
 
 
-def test_until_they_join_it_is_the_supervised_method_to_the_letter(tiny, labelled):
-    ours, theirs = (
-        _method(tiny),
-        METHODS["supervised"](
-            METHODS["supervised"].build(tiny), {}, average=0.9
-        ).train(),
-    )
-    theirs.net.load_state_dict(ours.net.state_dict(), strict=False)
-    for method in (ours, theirs):
-        method(labelled, None, Moment(0.1, 0.0, _rng()))["loss"].backward()
-    mine = dict(ours.net.named_parameters())
-    for name, parameter in theirs.net.named_parameters():
-        torch.testing.assert_close(mine[name].grad, parameter.grad)
-
-
 def test_decoder_2_is_born_from_decoder_1(tiny, unlabelled):
     """At birth both answer nearly the same; before, they do not."""
 

@@ -11,6 +11,7 @@ from src_core.devices import Device
 from src_core.errors import UserError
 from src_core.methods import METHODS
 from src_core.train import Budget, Hooks, Pool, Training
+from src_core.train.schedule import BurnIn
 from src_core.types import Split
 
 CPU = Device(torch.device("cpu"), bf16=False)
@@ -25,6 +26,22 @@ def _train(pool, wordings, settings, steps=6, hooks=None, start=None):
 def test_one_seed_one_model(pool, wordings, settings, method):
     first, second = (_train(pool, wordings, settings(method)) for _ in range(2))
     assert first.weights.keys() == second.weights.keys()
+    assert all(torch.equal(v, second.weights[k]) for k, v in first.weights.items())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_unlabelled_images_join_and_it_still_repeats_itself(
+    pool, wordings, settings, method
+):
+    at_once = BurnIn(start=0.0, latest=1.0, dice=0.0, window=0.0, gain=1.0, length=0.1)
+
+    def train():
+        training = Training(pool, wordings, settings(method), CPU, Budget(steps=6))
+        training.burn_in = at_once
+        return training.run(), training.course.began
+
+    (first, began), (second, _) = train(), train()
+    assert (began is not None) is METHODS[method].uses_unlabelled
     assert all(torch.equal(v, second.weights[k]) for k, v in first.weights.items())
 
 
