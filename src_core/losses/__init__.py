@@ -6,6 +6,7 @@ from src_core.losses.consistency import (
     certainty,
     difference_loss,
     pseudo_dice_loss,
+    pseudo_label_loss,
 )
 from src_core.losses.segmentation import (
     cross_entropy,
@@ -24,6 +25,7 @@ __all__ = [
     "difference_loss",
     "presence_loss",
     "pseudo_dice_loss",
+    "pseudo_label_loss",
     "segmentation_loss",
     "soft_dice_loss",
 ]

@@ -116,3 +116,25 @@ def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     overlap = (probability * label).sum(1)
     total = probability.sum(1) + label.sum(1)
     return (1.0 - (2.0 * overlap + 1.0) / (total + 1.0)).mean()
+
+
+def pseudo_label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Supervise with another branch's hard answer: cross-entropy + Dice, 1:1.
+
+    Parameters
+    ----------
+    logits, label, weight : Tensor
+        (P, 1, H, W); the label is 0 or 1, the weight in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        A scalar: the cross-entropy's mean over the pixels that count, and
+        :func:`pseudo_dice_loss`.
+    """
+    weight = weight.float()
+    cross = F.binary_cross_entropy_with_logits(
+        logits.float(), label.float(), reduction="none"
+    )
+    mean = (cross * weight).sum() / weight.sum().clamp_min(1.0)
+    return mean + pseudo_dice_loss(logits, label, weight)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from src_core.errors import BadInputError
 from src_core.methods.base import Batch, Losses, Method, Moment
+from src_core.methods.cps import CPS
 from src_core.methods.lg_ssl import LGSSL
 from src_core.methods.mean_teacher import MeanTeacher
 from src_core.methods.supervised import Supervised
 from src_core.methods.unimatch import UniMatch
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (LGSSL, Supervised, MeanTeacher, UniMatch)
+    method.name: method for method in (LGSSL, Supervised, MeanTeacher, UniMatch, CPS)
 }
 
 

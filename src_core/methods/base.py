@@ -121,18 +121,29 @@ class Method(nn.Module, ABC):
         self, net: PromptNet, options: Mapping[str, Any], *, average: float
     ) -> None:
         super().__init__()
-        try:
-            self.options = self.Options(**options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise BadInputError(
-                f"The method '{self.name}' has no such setting or value: "
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
-            ) from error
+        self.options = self.read_options(options)
         self.net = net
         self.average = copy.deepcopy(net).eval().requires_grad_(False)
         self._decay = average
         self._steps = 0
+
+    @classmethod
+    def read_options(cls, options: Mapping[str, Any]) -> Any:
+        """Check the method's own settings.
+
+        Raises
+        ------
+        BadInputError
+            If there is no such setting, or it cannot have that value.
+        """
+        try:
+            return cls.Options(**options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadInputError(
+                f"The method '{cls.name}' has no such setting or value: "
+                f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
+            ) from error
 
     @classmethod
     def build(cls, settings: ModelSettings) -> PromptNet:

@@ -8,6 +8,7 @@ from src_core.nets.text_vision import (
     TextVisionFusion,
     VisionParts,
 )
+from src_core.nets.twin import TwinUNet
 
 __all__ = [
     "Answer",
@@ -21,5 +22,6 @@ __all__ = [
     "Read",
     "Seen",
     "TextVisionFusion",
+    "TwinUNet",
     "VisionParts",
 ]

@@ -40,10 +40,21 @@ def _slow_deep(logits, mask):
     return _slow_dice(logits, mask) + _slow_bce(logits, mask)
 
 
+def _slow_pseudo_label(logits, mask):
+    """With a weight of 1 everywhere, over all pairs."""
+    return np.array([_slow_bce(logits, mask).mean() + _slow_dice(logits, mask).mean()])
+
+
 CASES = {
     "soft dice": (losses.soft_dice_loss, _slow_dice),
     "cross-entropy": (losses.cross_entropy, _slow_bce),
     "segmentation": (losses.segmentation_loss, _slow_deep),
+    "pseudo label": (
+        lambda logits, mask: losses.pseudo_label_loss(
+            logits, mask, torch.ones_like(mask)
+        ),
+        _slow_pseudo_label,
+    ),
 }
 
 
@@ -177,3 +188,16 @@ def test_pseudo_dice_is_dice_on_the_pixels_that_count():
     assert float(found.detach()) == pytest.approx(np.mean(rows), rel=1e-5)
     nothing = losses.pseudo_dice_loss(logits, label, torch.zeros_like(weight))
     assert float(nothing.detach()) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_pseudo_labels_count_where_the_weight_says():
+    logits, label = _pair(8)
+    weight = torch.zeros_like(label)
+    weight[..., :3, :] = 1
+    nothing = losses.pseudo_label_loss(logits, label, torch.zeros_like(label))
+    assert float(nothing.detach()) == pytest.approx(0.0, abs=1e-7)
+    expected = _slow_pseudo_label(
+        logits[..., :3, :].detach().numpy(), label[..., :3, :].numpy()
+    )
+    found = losses.pseudo_label_loss(logits, label, weight)
+    assert float(found.detach()) == pytest.approx(expected[0], rel=1e-5)

@@ -18,6 +18,7 @@ PLAIN = {
     "supervised": {},
     "mean-teacher": {},
     "unimatch": {},
+    "cps": {},
 }
 # A fresh network is sure of nothing.
 SURE = {"unimatch": {"confidence": 0.5}}
