@@ -7,6 +7,7 @@ from src_core.losses.consistency import (
     difference_loss,
     pseudo_dice_loss,
     pseudo_label_loss,
+    squared_dice_loss,
 )
 from src_core.losses.segmentation import (
     cross_entropy,
@@ -28,4 +29,5 @@ __all__ = [
     "pseudo_label_loss",
     "segmentation_loss",
     "soft_dice_loss",
+    "squared_dice_loss",
 ]

@@ -9,9 +9,11 @@ from src_core.methods.lg_ssl import LGSSL
 from src_core.methods.mean_teacher import MeanTeacher
 from src_core.methods.supervised import Supervised
 from src_core.methods.unimatch import UniMatch
+from src_core.methods.versemi import VerSemi
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (LGSSL, Supervised, MeanTeacher, UniMatch, CPS)
+    method.name: method
+    for method in (LGSSL, Supervised, MeanTeacher, UniMatch, CPS, VerSemi)
 }
 
 

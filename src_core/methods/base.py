@@ -230,17 +230,17 @@ def supervised_losses(answers: Answer, batch: Batch) -> Losses:
     parts = []
     for decoded, rows in zip(answers.decoded, answers.rows, strict=True):
         losses = deep_supervision_loss(decoded.logits, decoded.deep, batch.masks[rows])
-        parts.append(_mean(losses, batch.counts[rows]))
+        parts.append(mean_over(losses, batch.counts[rows]))
     there = (batch.masks.flatten(1).amax(1) > 0).float()
-    presence = _mean(presence_loss(answers.presence, there), batch.counts)
+    presence = mean_over(presence_loss(answers.presence, there), batch.counts)
     return {
         "segmentation": torch.stack(parts).mean(),
         "presence": PRESENCE_WEIGHT * presence,
     }
 
 
-def _mean(losses: Tensor, counts: Tensor) -> Tensor:
-    """Mean over the pairs that count; 0 where none does."""
+def mean_over(losses: Tensor, counts: Tensor) -> Tensor:
+    """Mean of (N,) losses over the rows that count (N,); 0 where none does."""
     return (losses * counts).sum() / counts.sum().clamp_min(1.0)
 
 

@@ -1,6 +1,7 @@
 """Networks: image + text -> mask."""
 
 from src_core.nets.base import Answer, Decoded, PromptNet, Read, Seen
+from src_core.nets.dynamic_head import DynamicHeadNet, DynamicSeen, TaskCodes
 from src_core.nets.prompt_unet import Decoder, Features, PromptUNet
 from src_core.nets.text_vision import (
     PromptAdapter,
@@ -14,6 +15,8 @@ __all__ = [
     "Answer",
     "Decoded",
     "Decoder",
+    "DynamicHeadNet",
+    "DynamicSeen",
     "Features",
     "PromptAdapter",
     "PromptCodes",
@@ -21,6 +24,7 @@ __all__ = [
     "PromptUNet",
     "Read",
     "Seen",
+    "TaskCodes",
     "TextVisionFusion",
     "TwinUNet",
     "VisionParts",

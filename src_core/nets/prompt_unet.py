@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from src_core.nets.base import Answer, Decoded, PromptNet
 from src_core.nets.blocks import ConvNorm, Modulation, resize
 from src_core.nets.encoder import ContextNeck, build_encoder
+from src_core.nets.skip_path import SkipPath
 from src_core.nets.text_vision import (
     PromptAdapter,
     PromptCodes,
@@ -51,23 +52,15 @@ class Features:
         return Features(skips, self.vision.select(rows))
 
 
-class Decoder(nn.Module):
+class Decoder(SkipPath):
     """From the fused bottleneck back to the picture, modulated by the prompt.
-
-    A skip is added, not concatenated: its convolution is then computed once an image
-    instead of once a prompt, and a second prompt is cheap.
 
     Parameters
     ----------
-    encoder : sequence of int
-        Channels of the encoder at 1/16, 1/8, 1/4 and 1/2.
-    widths : sequence of int
-        Channels of the decoder at 1/8, 1/4 and 1/2.
+    encoder, widths, transposed
+        As :class:`SkipPath`.
     code_width : int
         Width of the prompt's code.
-    transposed : bool
-        Upsample by transposed convolution (decoder 1) or by a convolution followed by
-        interpolation (decoder 2).
     """
 
     def __init__(
@@ -78,24 +71,10 @@ class Decoder(nn.Module):
         *,
         transposed: bool,
     ) -> None:
-        super().__init__()
-        pairs = list(zip((encoder[0], *widths[:-1]), widths, strict=True))
-        self.transposed = transposed
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, 2, stride=2, bias=False)
-            if transposed
-            else nn.Conv2d(a, b, 1, bias=False)
-            for a, b in pairs
-        )
-        self.skip = nn.ModuleList(
-            nn.Conv2d(e, w, 3, padding=1, bias=False)
-            for e, w in zip(encoder[1:], widths, strict=True)
-        )
-        self.norm = nn.ModuleList(nn.BatchNorm2d(w) for w in widths)
+        super().__init__(encoder, widths, transposed=transposed)
         self.modulate = nn.ModuleList(Modulation(code_width, w) for w in widths)
         self.refine = nn.ModuleList(ConvNorm(w, w) for w in widths)
         self.heads = nn.ModuleList(nn.Conv2d(w, 1, 1) for w in widths)
-        self.act = nn.LeakyReLU(0.01, inplace=True)
 
     def take_after(self, other: Decoder) -> None:
         """Copy another decoder's weights, whichever way each of the two upsamples.
@@ -115,21 +94,13 @@ class Decoder(nn.Module):
         same = {k: v for k, v in other.state_dict().items() if not k.startswith("up.")}
         self.load_state_dict(same, strict=False)
 
-    def skip_maps(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Encoder maps at 1/8, 1/4 and 1/2 -> what is added at those levels."""
-        return tuple(skip(m) for skip, m in zip(self.skip, maps, strict=True))
-
     def forward(
         self, skips: Sequence[Tensor], fused: Tensor, code: Tensor
     ) -> list[Tensor]:
         """Return logits (P, 1, ·, ·) at 1/8, 1/4 and 1/2 of the side."""
         x, logits = fused, []
         for level, skip in enumerate(skips):
-            x = self.up[level](x)
-            if not self.transposed:
-                # After a 1x1 convolution: the same linear map, a quarter of the cost.
-                x = resize(x, (skip.shape[-2], skip.shape[-1]))
-            x = self.modulate[level](self.norm[level](x + skip), code)
+            x = self.modulate[level](self.join(level, x, skip), code)
             x = self.refine[level](self.act(x))
             logits.append(self.heads[level](x))
         return logits

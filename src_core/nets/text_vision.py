@@ -44,17 +44,62 @@ class PromptCodes:
         return PromptCodes(self.maps.detach(), self.vector.detach())
 
 
-class PromptAdapter(nn.Module):
-    """The learnable prompt adapter: frozen text + a learned residual -> image grid.
+class PromptReader(nn.Module):
+    """Frozen text + a learned residual: M readings of one prompt.
 
     Published: T + E, with T (K, D) the frozen text of the K classes and E (K, D) a
-    learned row a class, N(0, 0.01); then a bias-free linear map D -> N gives each
-    prompt a map over the N places of the bottleneck.
+    learned row a class, N(0, 0.01).
 
     [choice] A prompt typed freely has no row in E, so the residual is a small shared
     network of the text itself. [choice] A prompt is asked alone, so the K rows of the
     source become M readings of one prompt: M learned queries attend to its *tokens*.
     The pooled vector alone would hardly tell left from right (cosine 0.92).
+
+    Parameters
+    ----------
+    text_width : int
+        D.
+    slots : int
+        M.
+    residual : bool
+        False leaves the frozen text as it is, to see what learning it is worth.
+    """
+
+    def __init__(self, text_width: int, slots: int, *, residual: bool = True) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(
+            torch.randn(slots, text_width) / math.sqrt(text_width)
+        )
+        self.keys = nn.Linear(text_width, text_width, bias=False)
+        widen = nn.Linear(64, text_width)
+        nn.init.normal_(widen.weight, std=0.01)
+        nn.init.zeros_(widen.bias)
+        learned = nn.Sequential(nn.Linear(text_width, 64), nn.GELU(), widen)
+        self.residual = learned if residual else None
+
+    def read(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Frozen tokens (K, L, D) with their mask (K, L) -> (K, M, D)."""
+        keys = self.keys(tokens)
+        affinity = torch.einsum("md,kld->kml", self.queries, keys)
+        affinity = affinity / math.sqrt(tokens.shape[-1])
+        affinity = affinity.masked_fill(~mask[:, None, :], float("-inf"))
+        text = affinity.softmax(-1) @ tokens  # still a mean of frozen text
+        text = F.normalize(text, dim=-1) * math.sqrt(text.shape[-1])
+        return text if self.residual is None else text + self.residual(text)
+
+
+def code_layer(text_width: int, slots: int, code_width: int) -> nn.Sequential:
+    """Return the layer from all of a prompt's readings (K, M·D) to its code (K, E)."""
+    return nn.Sequential(
+        nn.Linear(slots * text_width, code_width), nn.LayerNorm(code_width), nn.GELU()
+    )
+
+
+class PromptAdapter(PromptReader):
+    """The learnable prompt adapter: frozen text + a learned residual -> image grid.
+
+    Published: a bias-free linear map D -> N gives each row of T + E a map over the N
+    places of the bottleneck; here each of the prompt's M readings.
 
     Parameters
     ----------
@@ -79,34 +124,14 @@ class PromptAdapter(nn.Module):
         *,
         residual: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(text_width, slots, residual=residual)
         self.grid = grid
-        self.queries = nn.Parameter(
-            torch.randn(slots, text_width) / math.sqrt(text_width)
-        )
-        self.keys = nn.Linear(text_width, text_width, bias=False)
-        widen = nn.Linear(64, text_width)
-        nn.init.normal_(widen.weight, std=0.01)
-        nn.init.zeros_(widen.bias)
-        learned = nn.Sequential(nn.Linear(text_width, 64), nn.GELU(), widen)
-        self.residual = learned if residual else None
         self.to_grid = nn.Linear(text_width, grid * grid, bias=False)
-        self.to_code = nn.Sequential(
-            nn.Linear(slots * text_width, code_width),
-            nn.LayerNorm(code_width),
-            nn.GELU(),
-        )
+        self.to_code = code_layer(text_width, slots, code_width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> PromptCodes:
         """Frozen tokens (K, L, D) with their mask (K, L) -> codes of K prompts."""
-        keys = self.keys(tokens)
-        affinity = torch.einsum("md,kld->kml", self.queries, keys)
-        affinity = affinity / math.sqrt(tokens.shape[-1])
-        affinity = affinity.masked_fill(~mask[:, None, :], float("-inf"))
-        text = affinity.softmax(-1) @ tokens  # (K, M, D), still a mean of frozen text
-        text = F.normalize(text, dim=-1) * math.sqrt(text.shape[-1])
-        if self.residual is not None:
-            text = text + self.residual(text)
+        text = self.read(tokens, mask)
         maps = self.to_grid(text).unflatten(-1, (self.grid, self.grid))
         return PromptCodes(maps, self.to_code(text.flatten(1)))
 

@@ -45,6 +45,17 @@ def _slow_pseudo_label(logits, mask):
     return np.array([_slow_bce(logits, mask).mean() + _slow_dice(logits, mask).mean()])
 
 
+def _slow_squared_dice(first, second, weight):
+    rows = []
+    for a, b, w in zip(first, second, weight, strict=True):
+        top = bottom = 1.0
+        for x, y, z in zip(a.flat, b.flat, w.flat, strict=True):
+            top += 2 * z * x * y
+            bottom += z * (x * x + y * y)
+        rows.append(1 - top / bottom)
+    return np.array(rows)
+
+
 CASES = {
     "soft dice": (losses.soft_dice_loss, _slow_dice),
     "cross-entropy": (losses.cross_entropy, _slow_bce),
@@ -201,3 +212,45 @@ def test_pseudo_labels_count_where_the_weight_says():
     )
     found = losses.pseudo_label_loss(logits, label, weight)
     assert float(found.detach()) == pytest.approx(expected[0], rel=1e-5)
+
+
+def _probabilities(seed: int, shape=(3, 1, 4, 5)):
+    rng = np.random.default_rng(seed)
+    first, second = (torch.tensor(rng.random(shape)) for _ in range(2))
+    weight = torch.tensor(rng.random(shape) < 0.7).double()
+    return first.requires_grad_(), second.requires_grad_(), weight
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_squared_dice_is_the_formula(seed):
+    first, second, weight = _probabilities(seed)
+    found = losses.squared_dice_loss(first, second, weight)
+    expected = _slow_squared_dice(
+        first.detach().numpy(), second.detach().numpy(), weight.numpy()
+    )
+    np.testing.assert_allclose(found.detach(), expected, rtol=2e-5)
+
+
+def test_squared_dice_teaches_both_with_the_slope():
+    first, second, weight = _probabilities(5, (1, 1, 3, 3))
+    losses.squared_dice_loss(first, second, weight).sum().backward()
+    a, b, w = first.detach().numpy(), second.detach().numpy(), weight.numpy()
+    step = 1e-5
+    for index in np.ndindex(a.shape):
+        nudge = np.zeros_like(a)
+        nudge[index] = step
+        for grad, up, down in (
+            (first.grad, (a + nudge, b), (a - nudge, b)),
+            (second.grad, (a, b + nudge), (a, b - nudge)),
+        ):
+            difference = _slow_squared_dice(*up, w) - _slow_squared_dice(*down, w)
+            slope = difference.sum() / (2 * step)
+            assert float(grad[index]) == pytest.approx(slope, rel=2e-3, abs=2e-5)
+
+
+def test_squared_dice_is_content_where_both_are_unsure_alike():
+    half = torch.full((1, 1, 4, 4), 0.5, requires_grad=True)
+    loss = losses.squared_dice_loss(half, half.detach(), torch.ones(1, 1, 4, 4))
+    loss.sum().backward()
+    assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
+    assert float(half.grad.abs().max()) == pytest.approx(0.0, abs=1e-6)

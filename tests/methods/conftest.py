@@ -24,7 +24,7 @@ TINY = ModelSettings(
 )
 
 
-def make_batch(
+def _make_batch(
     seed: int, *, labelled: bool, images: int = 3, targets: int = 2
 ) -> Batch:
     """Discs (target 0) and bars (target 1): each image is asked for both."""
@@ -58,13 +58,18 @@ def make_batch(
 
 
 @pytest.fixture
+def make_batch():
+    return _make_batch
+
+
+@pytest.fixture
 def labelled() -> Batch:
-    return make_batch(0, labelled=True)
+    return _make_batch(0, labelled=True)
 
 
 @pytest.fixture
 def unlabelled() -> Batch:
-    return make_batch(1, labelled=False)
+    return _make_batch(1, labelled=False)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ PLAIN = {
     "mean-teacher": {},
     "unimatch": {},
     "cps": {},
+    "versemi": {"synthetic": 0.0, "tasks": 0.0},
 }
 # A fresh network is sure of nothing.
 SURE = {"unimatch": {"confidence": 0.5}}
