@@ -60,6 +60,9 @@ class NetSettings(Settings):
     decoders: Literal[1, 2] = 1
     residual: bool = Field(True, description="the adapter's learned residual")
     select: bool = Field(True, description="the gate of the text-vision fusion")
+    base: int = Field(
+        64, ge=8, multiple_of=8, description="LViT's first level, channels; 8-16 on CPU"
+    )
 
 
 class BurnInSettings(Settings):

@@ -2,6 +2,7 @@
 
 from src_core.nets.base import Answer, Decoded, PromptNet, Read, Seen
 from src_core.nets.dynamic_head import DynamicHeadNet, DynamicSeen, TaskCodes
+from src_core.nets.lvit import LViTNet
 from src_core.nets.prompt_unet import Decoder, Features, PromptUNet
 from src_core.nets.text_vision import (
     PromptAdapter,
@@ -18,6 +19,7 @@ __all__ = [
     "DynamicHeadNet",
     "DynamicSeen",
     "Features",
+    "LViTNet",
     "PromptAdapter",
     "PromptCodes",
     "PromptNet",
