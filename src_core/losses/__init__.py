@@ -9,6 +9,10 @@ from src_core.losses.consistency import (
     pseudo_label_loss,
     squared_dice_loss,
 )
+from src_core.losses.lvit import (
+    class_balanced_cross_entropy,
+    language_vision_loss,
+)
 from src_core.losses.segmentation import (
     cross_entropy,
     deep_supervision_loss,
@@ -21,9 +25,11 @@ __all__ = [
     "agreement_loss",
     "balanced_mean",
     "certainty",
+    "class_balanced_cross_entropy",
     "cross_entropy",
     "deep_supervision_loss",
     "difference_loss",
+    "language_vision_loss",
     "presence_loss",
     "pseudo_dice_loss",
     "pseudo_label_loss",

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def soft_dice_loss(logits: Tensor, mask: Tensor, *, smooth: float = 1.0) -> Tensor:
+def soft_dice_loss(
+    logits: Tensor, mask: Tensor, *, smooth: float = 1.0, squared: bool = False
+) -> Tensor:
     """One minus soft Dice, one value a pair.
 
     ``1 - (2·Σpm + s) / (Σp + Σm + s)`` with p = sigmoid(logits), sums over pixels.
+    Squared, with ``Σp² + Σm²`` below the line, it is zero where p = m, whatever m.
 
     Parameters
     ----------
@@ -26,6 +29,8 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, *, smooth: float = 1.0) -> Tens
         (P, 1, H, W); the mask holds 0 and 1, or probabilities.
     smooth : float
         s, in pixels; makes an empty mask that is rightly left empty cost nothing.
+    squared : bool
+        Square the denominator's terms.
 
     Returns
     -------
@@ -35,6 +40,8 @@ def soft_dice_loss(logits: Tensor, mask: Tensor, *, smooth: float = 1.0) -> Tens
     probability = logits.float().sigmoid().flatten(1)
     mask = mask.float().flatten(1)
     overlap = (probability * mask).sum(1)
+    if squared:
+        probability, mask = probability.square(), mask.square()
     total = probability.sum(1) + mask.sum(1)
     return 1.0 - (2.0 * overlap + smooth) / (total + smooth)
 

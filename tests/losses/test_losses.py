@@ -56,6 +56,40 @@ def _slow_squared_dice(first, second, weight):
     return np.array(rows)
 
 
+def _slow_dice_of_squares(logits, label):
+    rows = []
+    for x, t in zip(_sigmoid(logits), label, strict=True):
+        overlap = sum(a * b for a, b in zip(x.flat, t.flat, strict=True))
+        squares = sum(a**2 for a in x.flat) + sum(a**2 for a in t.flat)
+        rows.append(1 - (2 * overlap + 1) / (squares + 1))
+    return np.array(rows)
+
+
+def _slow_balanced_bce(logits, label):
+    p = _sigmoid(logits)
+    loss = -(label * np.log(p) + (1 - label) * np.log(1 - p))
+    sides = [loss[label > 0.5], loss[label <= 0.5]]
+    return np.array(sum(0.5 * side.mean() for side in sides if side.size))
+
+
+def _slow_language_vision(logits, mask):
+    rows = []
+    for x, m in zip(_sigmoid(logits), mask, strict=True):
+        x, m = x.ravel(), m.ravel()
+        lengths = np.sqrt(x @ x) * np.sqrt(m @ m)
+        rows.append(1 - x @ m / lengths if m.any() else 0.0)
+    return np.array(rows)
+
+
+def _squared_dice(logits, label):
+    return losses.soft_dice_loss(logits, label, squared=True)
+
+
+def _balanced_bce(logits, label):
+    everyone = torch.ones(len(logits))
+    return losses.class_balanced_cross_entropy(logits, label, everyone)
+
+
 CASES = {
     "soft dice": (losses.soft_dice_loss, _slow_dice),
     "cross-entropy": (losses.cross_entropy, _slow_bce),
@@ -66,6 +100,9 @@ CASES = {
         ),
         _slow_pseudo_label,
     ),
+    "squared dice": (_squared_dice, _slow_dice_of_squares),
+    "class-balanced": (_balanced_bce, _slow_balanced_bce),
+    "language-vision": (losses.language_vision_loss, _slow_language_vision),
 }
 
 
