@@ -57,6 +57,8 @@ class Batch:
     grid : Tensor
         (B, S, S, 2), how each was moved: what was remembered of a plain image is
         brought to where the moved one stands by ``augment.warp``.
+    plain_masks : Tensor or None
+        (P, 1, S, S) uint8, the masks as they lie in the pool, beside `plain`.
     """
 
     images: Tensor
@@ -68,6 +70,7 @@ class Batch:
     index: Tensor
     plain: Tensor
     grid: Tensor
+    plain_masks: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +234,16 @@ def supervised_losses(answers: Answer, batch: Batch) -> Losses:
     for decoded, rows in zip(answers.decoded, answers.rows, strict=True):
         losses = deep_supervision_loss(decoded.logits, decoded.deep, batch.masks[rows])
         parts.append(mean_over(losses, batch.counts[rows]))
-    there = (batch.masks.flatten(1).amax(1) > 0).float()
-    presence = mean_over(presence_loss(answers.presence, there), batch.counts)
     return {
         "segmentation": torch.stack(parts).mean(),
-        "presence": PRESENCE_WEIGHT * presence,
+        "presence": presence_part(answers, batch.masks, batch.counts),
     }
+
+
+def presence_part(answers: Answer, masks: Tensor, counts: Tensor) -> Tensor:
+    """Return the weighted loss of "is it there at all", over the pairs that count."""
+    there = (masks.flatten(1).amax(1) > 0).float()
+    return PRESENCE_WEIGHT * mean_over(presence_loss(answers.presence, there), counts)
 
 
 def mean_over(losses: Tensor, counts: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ class Sampler:
         if labelled:
             view = jitter(view, self.rng, strength=LABELLED_JITTER)
         rows = pool.rows[images[image_of], targets]  # (P,)
-        masks = None
+        masks = stored = None
         if labelled:
             stored = pool.masks[rows.to(device)][:, None]
             warped = warp(stored, grid[image_of])
@@ -116,4 +116,5 @@ class Sampler:
             at,
             plain.contiguous(memory_format=torch.channels_last),
             grid,
+            stored,
         )

@@ -19,6 +19,7 @@ TINY = ModelSettings(
         slots=2,
         grid=4,
         code_width=16,
+        base=8,
     ),
     frame=FrameSettings(size=SIDE),
 )
@@ -42,6 +43,7 @@ def _make_batch(
     tokens = torch.randn(targets, 4, WIDTH, generator=text).repeat(images, 1, 1)
     mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
     pairs, views = images * targets, torch.stack(pictures)
+    truth = torch.cat(masks) if labelled else None
     still = torch.eye(2, 3).expand(images, -1, -1)
     grid = F.affine_grid(still, [images, 1, SIDE, SIDE], align_corners=False)
     return Batch(
@@ -49,11 +51,12 @@ def _make_batch(
         TextFeatures(tokens, mask, tokens.mean(1)),
         torch.arange(images).repeat_interleave(targets),
         torch.arange(targets).repeat(images),
-        torch.cat(masks) if labelled else None,
+        truth,
         torch.ones(pairs),
         torch.arange(images),
         views,
         grid,
+        None if truth is None else truth.to(torch.uint8),
     )
 
 
