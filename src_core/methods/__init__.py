@@ -6,6 +6,7 @@ from src_core.errors import BadInputError
 from src_core.methods.base import Batch, Losses, Method, Moment
 from src_core.methods.cps import CPS
 from src_core.methods.lg_ssl import LGSSL
+from src_core.methods.lvit import LViT
 from src_core.methods.mean_teacher import MeanTeacher
 from src_core.methods.supervised import Supervised
 from src_core.methods.unimatch import UniMatch
@@ -13,7 +14,7 @@ from src_core.methods.versemi import VerSemi
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
-    for method in (LGSSL, Supervised, MeanTeacher, UniMatch, CPS, VerSemi)
+    for method in (LGSSL, Supervised, MeanTeacher, UniMatch, CPS, LViT, VerSemi)
 }
 
 

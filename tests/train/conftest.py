@@ -49,6 +49,7 @@ def toy_settings(method: str = "supervised", **train) -> ModelSettings:
             slots=2,
             grid=4,
             code_width=16,
+            base=8,
         ),
         train=TrainSettings(**({"batch": 4, "threads": 1} | train)),
     )
