@@ -9,6 +9,7 @@ from src_core.errors import BadInputError
 from src_core.text.base import TextEncoder, TextFeatures, stack
 from src_core.text.cache import CachedEncoder
 from src_core.text.match import Match, match_target
+from src_core.text.paraphrase import paraphrases
 from src_core.text.words import sides, swap_sides, words
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ __all__ = [
     "TextFeatures",
     "load_encoder",
     "match_target",
+    "paraphrases",
     "sides",
     "stack",
     "swap_sides",

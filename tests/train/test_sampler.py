@@ -109,11 +109,9 @@ def test_captions_are_prompts_where_there_is_one_target():
         torch.zeros(100, dtype=torch.long),
         sampler.rng,
     )
-    assert {sampler.wordings.texts[row] for row in drawn.tolist()} == {
-        "nuclei",
-        "nucleus",
-        "many small nuclei",
-    }
+    drawn = [sampler.wordings.texts[row] for row in drawn.tolist()]
+    assert {"nuclei", "nucleus", "many small nuclei", "the nuclei"} <= set(drawn)
+    assert 30 < drawn.count("many small nuclei") < 70
 
 
 def test_masks_move_as_their_pictures_do():
