@@ -7,10 +7,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from src_core.answers import Answerer, Prediction, judged
 from src_core.checkpoints import ModelCard, load_model
 from src_core.devices import Device, pick_device
 from src_core.geometry import Letterbox, tile_windows
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from src_core.nets import Read, Seen
@@ -29,45 +30,7 @@ if TYPE_CHECKING:
 CACHED_PICTURES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The model's answer to one prompt about one picture.
-
-    Attributes
-    ----------
-    probability : ndarray
-        (H, W) float32 in [0, 1], or (Z, H, W) for a volume.
-    score : float
-        How sure the model is that the target is there at all, 0 to 1.
-    present : bool
-        Whether it counts as found: the score passes the version's threshold and at
-        least one pixel is likelier inside than outside.
-    version : str
-        The model that answered.
-    milliseconds : float
-        For this prompt, the picture's encoding included where it was new.
-    """
-
-    probability: NDArray[np.float32]
-    score: float
-    present: bool
-    version: str
-    milliseconds: float
-
-    @property
-    def mask(self) -> NDArray[np.uint8]:
-        """0 and 1, the probability cut at one half; empty where nothing was found."""
-        if not self.present:
-            return np.zeros(self.probability.shape, np.uint8)
-        return self.shape_mask
-
-    @property
-    def shape_mask(self) -> NDArray[np.uint8]:
-        """The cut at one half whatever the score, for who asks all the same."""
-        return (self.probability > 0.5).astype(np.uint8)
-
-
-class Predictor:
+class Predictor(Answerer):
     """A model version, loaded and ready to be asked.
 
     Parameters
@@ -111,70 +74,45 @@ class Predictor:
         encoder = load_encoder(card.settings.text, text_cache)
         return cls(card, weights, device or pick_device(), encoder)
 
+    @property
+    def name(self) -> str:
+        """The version."""
+        return self.card.version
+
+    @property
+    def threshold(self) -> float:
+        """Of the version's presence rule."""
+        return self.card.presence.threshold
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """As the version's card says."""
+        return frozenset(self.card.targets)
+
     @torch.inference_mode()
-    def predict(
-        self,
-        pixels: NDArray[np.generic],
-        axes: str,
-        prompts: Sequence[str],
-        key: str = "",
-    ) -> list[Prediction]:
-        """Answer prompts about one picture or volume.
-
-        Parameters
-        ----------
-        pixels : ndarray
-            With the axes ``"yx"``, ``"cyx"``, ``"zyx"`` or ``"czyx"``.
-        axes : str
-            As above.
-        prompts : sequence of str
-            Each is answered on its own; masks may overlap.
-        key : str
-            Identifies the pixels; if given, their features are kept for a while.
-
-        Returns
-        -------
-        list of Prediction
-            One a prompt.
-        """
-        if "z" not in axes:
-            return self._predict_plane(pixels, axes, prompts, key)
-        depth = axes.index("z")
-        plane_axes = axes.replace("z", "")
-        planes = [
-            self._predict_plane(
-                np.take(pixels, z, axis=depth),
-                plane_axes,
-                prompts,
-                f"{key}@{z}" if key else "",
-            )
-            for z in range(pixels.shape[depth])
-        ]
-        return [_stack(list(answers)) for answers in zip(*planes, strict=True)]
-
-    def _predict_plane(
+    def answer_plane(
         self, pixels: NDArray[np.generic], axes: str, prompts: Sequence[str], key: str
     ) -> list[Prediction]:
+        """Answer prompts about one picture; parameters as :meth:`predict`."""
         started = time.perf_counter()
         seen = self._see(pixels, axes, key)
         text = self.encoder.encode(prompts).to(self.device.torch)
         with self.device.autocast():
             read = self.net.prompt(text.tokens, text.mask)
             answers = [self._ask(features, read) for features in seen.features]
-        probability = seen.assemble([logits for logits, _ in answers]).sigmoid()
+        logits = seen.assemble([logits for logits, _ in answers])  # (K, H, W)
+        tops = logits.flatten(1).amax(1)
         presence = torch.stack([there for _, there in answers]).amax(0)
-        rule = self.card.presence
-        scores = torch.sigmoid(rule.slope * presence + rule.bias).tolist()
+        evidence = torch.minimum(presence, tops)
         took = (time.perf_counter() - started) * 1000 / len(prompts)
         return [
-            Prediction(
-                p,
-                score,
-                score >= rule.threshold and bool((p > 0.5).any()),
-                self.card.version,
-                took,
+            judged(p, e, top, self.card.presence, self.card.version, took)
+            for p, e, top in zip(
+                logits.sigmoid().numpy(),
+                evidence.tolist(),
+                tops.tolist(),
+                strict=True,
             )
-            for p, score in zip(probability.numpy(), scores, strict=True)
         ]
 
     def _ask(self, features: Seen, read: Read) -> tuple[Tensor, Tensor]:
@@ -258,12 +196,4 @@ class Picture:
         return total / weights
 
 
-def _stack(planes: list[Prediction]) -> Prediction:
-    best = max(planes, key=lambda plane: plane.score)
-    return Prediction(
-        np.stack([plane.probability * plane.present for plane in planes]),
-        best.score,
-        any(plane.present for plane in planes),
-        best.version,
-        sum(plane.milliseconds for plane in planes),
-    )
+__all__ = ["Picture", "Prediction", "Predictor"]

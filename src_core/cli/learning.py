@@ -85,7 +85,8 @@ def train(
         scheduler or None,
         who or user(),
     )
-    emit(result, f"{result['version']}: {result['verdict']['reason']}", as_json=as_json)
+    sentences = (result["verdict"]["reason"], result["presence"]["summary"])
+    emit(result, f"{result['version']}: {' '.join(sentences)}", as_json=as_json)
 
 
 def predict(
@@ -185,6 +186,12 @@ def _score_table(result: dict[str, Any]) -> str:
     m = result["mean"]
     lines.append(
         f"{'mean':<28}{m['dice']:>8.4f}{m['iou']:>8.4f}{m['dice_pooled']:>8.4f}"
+    )
+    there = result["presence"]
+    known = "unknown" if there["auroc"] is None else f"{there['auroc']:.4f}"
+    lines.append(
+        f"AUROC of presence {known} ({there['present']} there, "
+        f"{there['absent']} not; threshold {there['threshold']:.2f})"
     )
     return "\n".join(lines)
 

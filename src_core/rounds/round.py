@@ -19,11 +19,10 @@ from src_core.checkpoints import ModelCard, load_model, next_version, save_model
 from src_core.config import ModelSettings, Settings
 from src_core.devices import Device, DeviceName
 from src_core.errors import UserError
-from src_core.metrics import dice
 from src_core.predict import Predictor
 from src_core.rounds.gate import Key, Verdict, judge
+from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
-from src_core.rounds.score import score_images
 from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
 from src_core.rounds.validation import held_out_groups
 from src_core.text import load_encoder
@@ -85,6 +84,8 @@ class RoundResult:
         Whether a person stopped it early.
     position : int
         The ledger position it was trained at.
+    presence : dict
+        The version's :class:`PresenceRule` as plain values, and its ``"summary"``.
     """
 
     version: str
@@ -97,6 +98,7 @@ class RoundResult:
     looks: tuple[dict[str, float | None], ...]
     stopped: bool
     position: int
+    presence: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as the command line prints them."""
@@ -229,7 +231,9 @@ class Round:
         project = self.project
         encoder = load_encoder(card.settings.text, project.cache_dir / "text")
         new = Predictor(card, trained.weights, self.device, encoder)
-        new_dices = self._validation_dices(new, held_out)
+        looked = self._look(new, held_out)
+        rule = fit_rule(looked)
+        new_dices = {one.key: one.dice(rule) for one in looked}
         old_dices = None
         if old is not None:
             before = Predictor.load(
@@ -237,10 +241,14 @@ class Round:
                 self.device,
                 project.cache_dir / "text",
             )
-            old_dices = self._validation_dices(before, held_out)
+            old_dices = {
+                one.key: one.dice(old.presence) for one in self._look(before, held_out)
+            }
         groups = {image.id: image.group for image in project.images()}
         verdict = judge(old_dices, new_dices, groups)
-        card = card.model_copy(update={"validation": _per_target(new_dices)})
+        card = card.model_copy(
+            update={"validation": _per_target(new_dices), "presence": rule}
+        )
         save_model(project.models_dir, trained.weights, card)
         looks = tuple(
             {
@@ -261,22 +269,16 @@ class Round:
             looks,
             trained.stopped,
             card.position,
+            {**rule.model_dump(mode="json"), "summary": rule.summary},
         )
 
-    def _validation_dices(
-        self, predictor: Predictor, held_out: frozenset[str]
-    ) -> dict[Key, float]:
+    def _look(self, model: Predictor, held_out: frozenset[str]) -> list[Looked]:
         images = [
             image
             for image in self.project.images()
             if effective_split(image, held_out) is Split.VAL
         ]
-        return {
-            (scored.image.id, scored.target.id): dice(
-                scored.prediction.mask, scored.truth
-            )
-            for scored in score_images(self.project, predictor, images)
-        }
+        return look(self.project, model, images)
 
 
 def _counts(pool: Pool) -> tuple[int, int]:

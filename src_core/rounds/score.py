@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src_core.calibration import auroc
 from src_core.errors import UserError
 from src_core.metrics import Scores, mean
 from src_core.store.truth import read_truth, truths
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from src_core.predict import Prediction, Predictor
+    from src_core.answers import Answerer, Prediction
     from src_core.store import Project
+    from src_core.store.truth import Truth
     from src_core.types import Image, Split, Target
 
 
@@ -34,6 +36,17 @@ class PromptFrom(StrEnum):
     TARGET = "target"
     PARAPHRASE = "paraphrase"
     WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One image with its truths, and the words that ask for them."""
+
+    image: Image
+    pixels: NDArray[np.generic]
+    targets: list[Target]
+    prompts: list[str]
+    truth: Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +93,12 @@ def prompt_for(
     return target.wordings[0]
 
 
-def score_images(
+def questions(
     project: Project,
-    predictor: Predictor,
     images: Iterable[Image],
     source: PromptFrom = PromptFrom.TARGET,
-) -> Iterator[Scored]:
-    """Ask for every true target of the images; one encoding an image."""
+) -> Iterator[Question]:
+    """Yield each image that has truth, with a prompt for each of its true targets."""
     known = truths(project)
     targets = project.targets()
     by_id = {target.id: target for target in targets}
@@ -99,14 +111,25 @@ def score_images(
         asked = [by_id[target] for target in truth]
         prompts = [prompt_for(source, image, t, targets, captions) for t in asked]
         pixels = np.asarray(project.pixels(image)[...])
-        answers = predictor.predict(pixels, image.axes, prompts)
-        for target, answer in zip(asked, answers, strict=True):
-            yield Scored(image, target, answer, truth[target.id])
+        yield Question(image, pixels, asked, prompts, truth)
+
+
+def score_images(
+    project: Project,
+    model: Answerer,
+    images: Iterable[Image],
+    source: PromptFrom = PromptFrom.TARGET,
+) -> Iterator[Scored]:
+    """Ask for every true target of the images; one encoding an image."""
+    for asked in questions(project, images, source):
+        answers = model.predict(asked.pixels, asked.image.axes, asked.prompts)
+        for target, answer in zip(asked.targets, answers, strict=True):
+            yield Scored(asked.image, target, answer, asked.truth[target.id])
 
 
 def evaluate(
     project: Project,
-    predictor: Predictor,
+    model: Answerer,
     split: Split,
     source: PromptFrom = PromptFrom.TARGET,
 ) -> dict[str, object]:
@@ -116,8 +139,12 @@ def evaluate(
     -------
     dict
         ``{"targets": {name: {"dice", "iou", "dice_pooled", "hd95", "n"}},
-        "mean": {"dice", "iou", "dice_pooled"}}``; dice is the mean over images with 1
-        where both masks are empty, hd95 in the image's own unit.
+        "mean": {"dice", "iou", "dice_pooled"},
+        "presence": {"auroc", "present", "absent", "threshold", "targets"}}``; dice is
+        the mean over images with 1 where both masks are empty, hd95 in the image's own
+        unit. Presence counts pictures, and the planes of volumes, with and without
+        the target; its AUROC is None where only one of the two occurs, and
+        ``"targets"`` holds that of each by name.
 
     Raises
     ------
@@ -125,12 +152,15 @@ def evaluate(
         If no image of the split has truth.
     """
     scores: dict[str, Scores] = {}
+    presence: dict[str, _Presence] = {}
     images = project.images(split)
-    for scored in score_images(project, predictor, images, source):
+    for scored in score_images(project, model, images, source):
         spacing = scored.image.spacing or None
-        scores.setdefault(scored.target.name, Scores()).add(
+        name = scored.target.name
+        scores.setdefault(name, Scores()).add(
             scored.prediction.mask, scored.truth, spacing
         )
+        presence.setdefault(name, _Presence()).add(scored)
     if not scores:
         raise UserError(
             f"No image of the split '{split}' has a finished mask, so there is nothing "
@@ -141,4 +171,41 @@ def evaluate(
         key: mean(float(summary[key] or 0.0) for summary in summaries.values())
         for key in ("dice", "iou", "dice_pooled")
     }
-    return {"targets": summaries, "mean": means}
+    return {
+        "targets": summaries,
+        "mean": means,
+        "presence": {
+            **_Presence.joined(presence.values()).summary(),
+            "threshold": model.threshold,
+            "targets": {name: p.summary()["auroc"] for name, p in presence.items()},
+        },
+    }
+
+
+@dataclass(slots=True)
+class _Presence:
+    """Gathers scores of pictures and planes, and whether the target is there."""
+
+    scores: list[float] = field(default_factory=list)
+    there: list[bool] = field(default_factory=list)
+
+    def add(self, scored: Scored) -> None:
+        planes = scored.truth.reshape(-1, *scored.truth.shape[-2:])
+        self.scores.extend(scored.prediction.plane_scores)
+        self.there.extend(bool(plane.any()) for plane in planes)
+
+    @classmethod
+    def joined(cls, parts: Iterable[_Presence]) -> _Presence:
+        whole = cls()
+        for part in parts:
+            whole.scores += part.scores
+            whole.there += part.there
+        return whole
+
+    def summary(self) -> dict[str, float | int | None]:
+        there = np.array(self.there, bool)
+        return {
+            "auroc": auroc(np.array(self.scores), there),
+            "present": int(there.sum()),
+            "absent": int((~there).sum()),
+        }

@@ -106,6 +106,8 @@ def test_train_json(project):
     assert keys <= result.keys()
     assert (result["method"], result["steps"]) == ("supervised", 2)
     assert (result["labelled"], result["unlabelled"]) == (4, 4)
+    assert result["presence"]["fitted"] is False
+    assert "could not be checked" in result["presence"]["summary"]
 
 
 def test_settings_of_a_file_rule_unless_an_option_says_otherwise(project, tmp_path):
@@ -153,6 +155,10 @@ def test_evaluate_json(project, source):
     assert set(result["targets"]) == {"disc", "bar"}
     assert set(result["targets"]["disc"]) == {"dice", "iou", "dice_pooled", "hd95", "n"}
     assert set(result["mean"]) == {"dice", "iou", "dice_pooled"}
+    presence = result["presence"]
+    assert (presence["present"], presence["absent"]) == (4, 0)
+    assert presence["auroc"] is None  # nothing is absent in these images
+    assert set(presence["targets"]) == {"disc", "bar"}
 
 
 @pytest.mark.parametrize("strategy", ["random", "foreground-random", "entropy"])

@@ -1,0 +1,113 @@
+"""Finds out on the validation images when a target counts as found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src_core.calibration import auroc, best_cut, platt, sigmoid
+from src_core.checkpoints import PresenceRule
+from src_core.rounds.score import questions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from src_core.answers import Answerer, Prediction
+    from src_core.rounds.gate import Key
+    from src_core.store import Project
+    from src_core.types import Image
+
+FEWEST = 5
+"""Masks with and without the target, each, from which the rule is fitted.
+
+With fewer, one mask more or less would move the cut further than the cut can help.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One validation image asked for one target, plane by plane, not yet judged.
+
+    Attributes
+    ----------
+    key : (str, str)
+        Image and target.
+    evidence, top : ndarray
+        (Z,) float64 each, see :meth:`PresenceRule.score`; Z is 1 for a picture.
+    found, true, both : ndarray
+        (Z,) pixels that the model would mark, that are true, and the common ones.
+    """
+
+    key: Key
+    evidence: NDArray[np.float64]
+    top: NDArray[np.float64]
+    found: NDArray[np.int64]
+    true: NDArray[np.int64]
+    both: NDArray[np.int64]
+
+    def dice(self, rule: PresenceRule) -> float:
+        """Dice of the whole image where a plane not found stays empty."""
+        kept = np.array(
+            [rule.finds(e, top) for e, top in zip(self.evidence, self.top, strict=True)]
+        )
+        total = int(self.found[kept].sum() + self.true.sum())
+        return 2.0 * int(self.both[kept].sum()) / total if total else 1.0
+
+
+def look(project: Project, model: Answerer, images: Iterable[Image]) -> list[Looked]:
+    """Ask a model for every true mask of the images, each with its usual wording."""
+    found: list[Looked] = []
+    for asked in questions(project, images):
+        planes = list(model.planes(asked.pixels, asked.image.axes, asked.prompts))
+        for number, target in enumerate(asked.targets):
+            truth = asked.truth[target.id].astype(bool)
+            flat = truth.reshape(-1, *truth.shape[-2:])  # (Z, H, W)
+            answers = [plane[number] for plane in planes]
+            found.append(_compare((asked.image.id, target.id), answers, flat))
+    return found
+
+
+def _compare(
+    key: Key, answers: Sequence[Prediction], truth: NDArray[np.bool_]
+) -> Looked:
+    shapes = [answer.shape_mask.astype(bool) for answer in answers]
+    pairs = list(zip(shapes, truth, strict=True))
+    return Looked(
+        key,
+        np.array([answer.evidence for answer in answers], np.float64),
+        np.array([answer.top for answer in answers], np.float64),
+        np.array([int(shape.sum()) for shape in shapes], np.int64),
+        truth.sum((1, 2)).astype(np.int64),
+        np.array([int((shape & true).sum()) for shape, true in pairs], np.int64),
+    )
+
+
+def fit_rule(looked: Sequence[Looked]) -> PresenceRule:
+    """Fit score and threshold on validation masks, or keep to the safe defaults.
+
+    Each plane of a volume counts on its own: that is where the network decides. The cut
+    never lies where no pixel is likelier inside than outside.
+    """
+    if not looked:
+        return PresenceRule()
+    evidence = np.concatenate([one.evidence for one in looked])
+    there = np.concatenate([one.true > 0 for one in looked])
+    rule = PresenceRule(
+        auroc=auroc(evidence, there),
+        present=int(there.sum()),
+        absent=int((~there).sum()),
+    )
+    if min(rule.present, rule.absent) < FEWEST:
+        return rule
+    slope, bias = platt(evidence, there)
+    if slope <= 0:  # it tells nothing here: no fit can be better than the default
+        return rule
+    cut = best_cut(evidence, there, least=0.0)
+    threshold = float(sigmoid(np.array(slope * cut + bias)))
+    return rule.model_copy(
+        update={"slope": slope, "bias": bias, "threshold": threshold, "fitted": True}
+    )
