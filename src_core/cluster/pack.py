@@ -1,0 +1,260 @@
+"""A project at one position as a bundle: the list of hashes, and where each lies."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from src_core.checkpoints import WEIGHTS, load_card
+from src_core.cluster.blobs import file_hash
+from src_core.cluster.manifest import (
+    ImageEntry,
+    Manifest,
+    ModelEntry,
+    TargetEntry,
+    bundle_name,
+)
+from src_core.errors import CorruptError, UserError
+from src_core.files import PRIVATE_FOLDER, write_private
+from src_core.rounds.promotion import promoted
+from src_core.rounds.snapshot import choose_frame, effective_split
+from src_core.rounds.validation import held_out_groups
+from src_core.store import records
+from src_core.store.guard import contained
+from src_core.store.images import folder_name
+from src_core.store.truth import truths
+from src_core.types import Split
+
+if TYPE_CHECKING:
+    from src_core.rounds import RoundRequest
+    from src_core.store import Project
+    from src_core.types import Image
+
+_REMEMBERED: Final = "bundle-hashes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a content can be read: in a file, or as a value of the ledger."""
+
+    path: Path | None = None
+    key: str = ""
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A packed snapshot.
+
+    Attributes
+    ----------
+    manifest : bytes
+        What the bundle's name is the hash of.
+    name : str
+        That hash.
+    request : RoundRequest
+        With what only the whole project can decide filled in.
+    blobs : dict
+        Hash -> bytes of everything that it consists of.
+    """
+
+    manifest: bytes
+    name: str
+    request: RoundRequest
+    blobs: dict[str, int]
+    _sources: dict[str, Source]
+    _project: Project
+
+    def read(self, sha256: str, offset: int, length: int) -> bytes:
+        """Return a part of one content; the project must still be open.
+
+        Raises
+        ------
+        CorruptError
+            If it is no longer there.
+        """
+        source = self._sources[sha256]
+        if source.path is not None:
+            try:
+                with source.path.open("rb") as file:
+                    file.seek(offset)
+                    return file.read(length)
+            except OSError as error:
+                raise CorruptError(
+                    f"'{source.path}' cannot be read ({error}); run 'lgssl verify', "
+                    "and restore the project from a backup."
+                ) from error
+        value = source.data or self._project.ledger.read(
+            source.key, self._project.position
+        )
+        return (value or b"")[offset : offset + length]
+
+
+def pack(project: Project, request: RoundRequest) -> Bundle:
+    """Describe what a round on this project needs, and nothing else of it.
+
+    Test images, unfinished masks, authors, notes, file names and earlier revisions
+    stay here.
+
+    Parameters
+    ----------
+    project : Project
+        Open at the position to train at, and kept open while the bundle is sent.
+    request : RoundRequest
+        What was asked of the round.
+    """
+    packing = _Packing(project)
+    images = tuple(packing.images())
+    targets = tuple(
+        TargetEntry(name=t.name, prompts=t.prompts) for t in project.targets()
+    )
+    manifest = Manifest(targets=targets, images=images, model=packing.model())
+    packing.remember()
+    data = manifest.pack()
+    return Bundle(
+        data,
+        bundle_name(data),
+        _completed(project, request),
+        manifest.blobs(),
+        packing.sources,
+        project,
+    )
+
+
+def target_ids(project: Project) -> list[str]:
+    """Return the targets' own identifiers in the order of their numbers."""
+    return [target.id for target in project.targets()]
+
+
+def _completed(project: Project, request: RoundRequest) -> RoundRequest:
+    """Fill in what depends on images that stay here."""
+    frame = request.settings.frame
+    if promoted(project) is not None or (frame.size and frame.tiles is not None):
+        return request  # the version that answers decides, or the person has
+    if not project.images():
+        raise UserError("The project has no images; import some, then train.")
+    settings = request.settings.model_copy(
+        update={"frame": choose_frame(project, frame)}
+    )
+    return request.model_copy(update={"settings": settings})
+
+
+class _Packing:
+    """Collects the parts of one bundle."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.sources: dict[str, Source] = {}
+        self._cache = contained(project.path, "cache") / _REMEMBERED
+        self._known = self._recall()
+        self._used: dict[str, Any] = {}
+
+    def images(self) -> list[ImageEntry]:
+        """Describe every image that a training may see."""
+        project = self.project
+        known = truths(project)
+        held_out = held_out_groups(project)
+        number = {target.id: n for n, target in enumerate(project.targets())}
+        # With several targets a caption does not say which is meant: it is not used.
+        with_captions = len(number) == 1
+        groups: dict[str, int] = {"": 0}
+        entries = []
+        for image in project.images():
+            split = effective_split(image, held_out)
+            finished = known.get(image.id, [])
+            if split is Split.TEST or (split is Split.VAL and not finished):
+                continue
+            array, chunks = self._pixels(image)
+            entries.append(
+                ImageEntry(
+                    axes=image.axes,
+                    shape=image.shape,
+                    dtype=image.dtype,
+                    sha256=image.sha256,
+                    split="val" if split is Split.VAL else "train",
+                    group=groups.setdefault(image.group, len(groups)),
+                    caption=image.caption if with_captions else "",
+                    array=array,
+                    chunks=chunks,
+                    masks={number[t]: self._mask(image, t) for t in sorted(finished)},
+                )
+            )
+        return entries
+
+    def model(self) -> ModelEntry | None:
+        """Describe the version that answers, its card without what it need not say."""
+        version = promoted(self.project)
+        if version is None:
+            return None
+        folder = contained(self.project.path, f"models/{version}")
+        card = load_card(folder).model_copy(
+            update={"targets": [], "validation": {}, "created": "", "parent": ""}
+        )
+        data = card.model_dump_json().encode()
+        self.sources[bundle_name(data)] = Source(data=data)
+        return ModelEntry(
+            version=version,
+            weights=self._file(folder / WEIGHTS, f"models/{version}/{WEIGHTS}"),
+            card=(bundle_name(data), len(data)),
+        )
+
+    def remember(self) -> None:
+        """Keep the files' hashes: they never change, and are asked for each round."""
+        if self._used != self._known:
+            self._cache.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            write_private(self._cache, json.dumps(self._used).encode(), durable=False)
+
+    def _recall(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._cache.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _pixels(self, image: Image) -> tuple[Any, dict[str, Any]]:
+        name = f"{folder_name(image.id)}/0"
+        root = contained(self.project.path, name)
+        array, chunks = None, {}
+        for folder, _, files in os.walk(root):
+            for file in sorted(files):
+                path = Path(folder, file)
+                inner = path.relative_to(root).as_posix()
+                blob = self._file(contained(root, inner), f"{name}/{inner}")
+                if inner == records.NODE:
+                    array = blob
+                else:
+                    chunks[inner] = blob
+        if array is None:
+            raise CorruptError(
+                f"Image '{image.id}' has no readable pixels at '{root}'; restore the "
+                "project from a backup."
+            )
+        return array, dict(sorted(chunks.items()))
+
+    def _mask(self, image: Image, target: str) -> dict[str, Any]:
+        ledger, at = self.project.ledger, self.project.position
+        prefix = records.mask_prefix(image.id, target)
+        chunks = {}
+        for key in ledger.keys(f"{prefix}c/", at):
+            entry = ledger.newest(key, at)
+            if entry is not None and entry.sha256 is not None:
+                sha256 = entry.sha256.hex()
+                self.sources[sha256] = Source(key=key)
+                chunks[key.removeprefix(prefix)] = (sha256, entry.size)
+        return chunks
+
+    def _file(self, path: Path, name: str) -> tuple[str, int]:
+        """Hash a file that never changes, or take what was hashed in a round before."""
+        state = path.stat()
+        mark = [state.st_size, state.st_mtime_ns]
+        known = self._known.get(name)
+        if isinstance(known, list) and known[:2] == mark:
+            sha256 = str(known[2])
+        else:
+            sha256 = file_hash(path)
+        self._used[name] = [*mark, sha256]
+        self.sources[sha256] = Source(path=path)
+        return sha256, state.st_size
