@@ -1,9 +1,9 @@
-"""Where jobs run: dask.distributed, one worker process here or many elsewhere.
+"""Where jobs run: dask.distributed, one worker process on this machine.
 
-By default a scheduler and one worker process on 127.0.0.1, started when first needed;
-with an address the same jobs run there. Two of dask's habits are switched off: a job
-whose worker dies is *not* silently begun anew (allowed-failures is 0), and no
-dashboard listens anywhere.
+A scheduler and one worker process on 127.0.0.1, started when first needed;
+``src_core.cluster`` runs the same jobs on other machines. Two of dask's habits are
+switched off: a job whose worker dies is *not* silently begun anew (allowed-failures is
+0), and no dashboard listens anywhere.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from src_core.errors import (
     JobLostError,
     LgsslError,
     OutOfMemoryError,
-    UserError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from distributed import Client, Future, LocalCluster
 
@@ -113,6 +112,9 @@ class Job:
         """Note that the job gave a sign of life."""
         self._heard[0] = time.monotonic()
 
+    def settle(self) -> None:
+        """Do nothing: a job of this machine leaves nothing elsewhere."""
+
     def result(self, silent: float = SILENT_SECONDS) -> Any:
         """Wait for what the job returns.
 
@@ -170,32 +172,38 @@ def translate(error: Exception) -> LgsslError:
     )
 
 
-class Engine:
-    """Runs jobs on a worker process.
+def configure_dask(more: Mapping[str, Any] | None = None) -> None:
+    """Set dask up as every scheduler and worker of this program needs it.
 
     Parameters
     ----------
-    address : str, optional
-        A scheduler, such as ``tls://server:8786``; a local one is started if not given.
-
-    Raises
-    ------
-    UserError
-        If the address is neither on this machine nor protected by TLS: whoever can
-        reach a scheduler can run code on it.
+    more : mapping, optional
+        Further settings of dask.
     """
+    import dask
 
-    def __init__(self, address: str | None = None) -> None:
-        if (
-            address
-            and not address.startswith("tls://")
-            and "//127.0.0.1:" not in address
-        ):
-            raise UserError(
-                f"The scheduler '{address}' is neither on 127.0.0.1 nor reached by "
-                "tls://; use an address that begins with tls://."
-            )
-        self._address = address
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.worker.daemon": False,
+            # Threads that wait without spinning: beside a busy window, two
+            # spinning threads were measured ten times slower than one.
+            "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
+            # dask has its workers hand back freed memory at once. A training step
+            # frees and asks for the same megabytes again: on two cores it took
+            # 1.75 times as long with the pages fetched anew each time.
+            "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+            "distributed.admin.log-length": 0,
+            "distributed.comm.timeouts.connect": "10s",
+            **(more or {}),
+        }
+    )
+
+
+class Engine:
+    """Runs jobs on a worker process of this machine, started when first needed."""
+
+    def __init__(self) -> None:
         self._client: Client | None = None
         self._cluster: LocalCluster | None = None
         self._lock = threading.Lock()
@@ -240,7 +248,7 @@ class Engine:
         return job
 
     def close(self) -> None:
-        """End the local worker; jobs elsewhere go on."""
+        """End the worker."""
         with self._lock:
             for part in (self._client, self._cluster):
                 if part is not None:
@@ -261,44 +269,21 @@ class Engine:
             return self._client
 
     def _connect(self) -> Client:
-        import dask
         from distributed import Client, LocalCluster
 
-        dask.config.set(
-            {
-                "distributed.scheduler.allowed-failures": 0,
-                "distributed.worker.daemon": False,
-                # Threads that wait without spinning: beside a busy window, two
-                # spinning threads were measured ten times slower than one.
-                "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
-                # dask has its workers hand back freed memory at once. A training step
-                # frees and asks for the same megabytes again: on two cores it took
-                # 1.75 times as long with the pages fetched anew each time.
-                "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
-                "distributed.admin.log-length": 0,
-                "distributed.comm.timeouts.connect": "10s",
-            }
+        configure_dask()
+        self._cluster = LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            # dask always opens an HTTP port; its default is 8787 wherever it can
+            # bind, this is any free one that only this machine reaches.
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            silence_logs=50,
         )
-        if self._address is None:
-            self._cluster = LocalCluster(
-                n_workers=1,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                # dask always opens an HTTP port; its default is 8787 wherever it can
-                # bind, this is any free one that only this machine reaches.
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=50,
-            )
-            client = Client(self._cluster)
-            client.run(give_way)
-            return client
-        try:
-            return Client(self._address, timeout="10s")
-        except (OSError, TimeoutError) as error:
-            raise UserError(
-                f"The scheduler '{self._address}' does not answer; check that it runs "
-                "and that the address is right."
-            ) from error
+        client = Client(self._cluster)
+        client.run(give_way)
+        return client

@@ -16,7 +16,6 @@ from src_core.errors import (
     JobError,
     JobLostError,
     OutOfMemoryError,
-    UserError,
 )
 
 
@@ -137,14 +136,6 @@ def test_a_killed_worker_is_told_of_and_its_job_is_not_begun_anew():
         assert len(heard) == 1
         # The engine is fit for the next job at once.
         assert engine.submit(talk, 1).result() > 0
-
-
-@pytest.mark.parametrize(
-    "address", ["tcp://10.0.0.5:8786", "10.0.0.5:8786", "tcp://x:1"]
-)
-def test_an_unprotected_scheduler_elsewhere_is_refused(address):
-    with pytest.raises(UserError, match="begins with tls://"):
-        Engine(address)
 
 
 def test_out_of_memory_on_a_gpu_is_recognised():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from src_core.cli import learning, projects, start
+from src_core.cli import cluster, learning, projects, start
 
 app = typer.Typer(
     name="lgssl",
@@ -16,3 +16,4 @@ app = typer.Typer(
 start.register(app)
 projects.register(app)
 learning.register(app)
+cluster.register(app)

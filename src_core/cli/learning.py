@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from src_core.cli.cluster import KeysFolder
 from src_core.cli.console import (
     AsJson,
     ProjectFolder,
@@ -51,12 +52,19 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     scheduler: Annotated[str, typer.Option(help="tls://host:port of a server.")] = "",
+    keys: KeysFolder = None,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the one on the server; take its best.")
+    ] = False,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Give the one on the server up.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from nothing.")] = False,
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
     """Train on labelled and unlabelled images; the better model answers."""
-    from src_core.cli.training import train_with_bar
+    from src_core.cli.training import end_elsewhere, train_with_bar
     from src_core.config import ModelSettings, load_settings
     from src_core.errors import BadInputError
     from src_core.methods import method_class
@@ -73,6 +81,12 @@ def train(
         raise BadInputError("Give --minutes or --steps, not both.")
     if minutes is None and steps is None:
         minutes = 5.0
+    if stop or abandon:
+        scheduler = end_elsewhere(project, forget=abandon, keys=keys)
+        if not scheduler or abandon:
+            sentence = "Given up." if scheduler else "No training is on a server."
+            emit({"given_up": scheduler or None}, sentence, as_json=as_json)
+            return
     result = train_with_bar(
         project,
         {
@@ -84,6 +98,7 @@ def train(
         },
         scheduler or None,
         who or user(),
+        keys,
     )
     sentences = (result["verdict"]["reason"], result["presence"]["summary"])
     emit(result, f"{result['version']}: {' '.join(sentences)}", as_json=as_json)

@@ -1,4 +1,4 @@
-"""A round from the command line: the job in a worker, a bar here, the commit here."""
+"""A round from the command line: the job elsewhere, a bar here, the commit here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 
 from src_core.cli.console import progress_bar, tell
-from src_core.engine import Engine, Event
-from src_core.rounds import RoundRequest, ensure_validation, promote
+from src_core.cluster.training import engine_for, start_training
+from src_core.engine import Event
+from src_core.rounds import RoundRequest
 from src_core.store import Project
-from src_core.worker import train_job
 
 
 def train_with_bar(
-    folder: Path, request: dict[str, Any], scheduler: str | None, who: str
+    folder: Path,
+    request: dict[str, Any],
+    scheduler: str | None,
+    who: str,
+    keys: Path | None = None,
 ) -> dict[str, Any]:
     """Train a project and promote the version if the gate says so.
 
@@ -29,6 +33,8 @@ def train_with_bar(
         Where to run; a local worker if None.
     who : str
         Goes into the ledger.
+    keys : Path, optional
+        Folder of this computer's certificates.
 
     Returns
     -------
@@ -36,35 +42,74 @@ def train_with_bar(
         ``RoundResult.as_dict()``.
     """
     asked = RoundRequest.model_validate(request)
+    engine = engine_for(scheduler, keys)
+    with Project.open(folder, mode="rw") as project, progress_bar() as bars:
+        task = bars.add_task("starting", total=1.0, note="")
+
+        def show(event: Event) -> None:
+            if event["kind"] == "progress":
+                looks = event["looks"]
+                dice = f"Dice {np.fmax(*looks[-1][2:]):.3f}" if looks else ""
+                bars.update(
+                    task,
+                    completed=event["done"],
+                    description=event["phase"],
+                    note=dice,
+                )
+            elif event["kind"] == "phase":
+                bars.update(task, description=event["text"])
+            else:
+                tell(event["text"])
+
+        try:
+            training = start_training(project, asked, engine, who, on_event=show)
+            return training.result()
+        except KeyboardInterrupt:
+            if scheduler:
+                tell(
+                    f"The training goes on at '{scheduler}'; the same command follows "
+                    "it again, and with --stop ends it."
+                )
+            raise
+        finally:
+            engine.close()
+
+
+def end_elsewhere(folder: Path, *, forget: bool, keys: Path | None) -> str:
+    """End the training that a project left on a server.
+
+    Parameters
+    ----------
+    folder : Path
+        The project.
+    forget : bool
+        Give it up, where the server answers and where it does not; otherwise ask it to
+        end with the best it has.
+    keys : Path, optional
+        Folder of this computer's certificates.
+
+    Returns
+    -------
+    str
+        Where it is, ``""`` where there is none.
+    """
+    from src_core.cluster.following import ask_to_end
+    from src_core.cluster.keyring import Keys
+    from src_core.cluster.left import left_behind
+    from src_core.cluster.link import Server, Unreachable
+    from src_core.cluster.remote import abandon
+
     with Project.open(folder, mode="rw") as project:
-        ensure_validation(project, who)
-        with Engine(scheduler) as engine, progress_bar() as bars:
-            task = bars.add_task("starting", total=1.0, note="")
-
-            def show(event: Event) -> None:
-                if event["kind"] == "progress":
-                    looks = event["looks"]
-                    dice = f"Dice {np.fmax(*looks[-1][2:]):.3f}" if looks else ""
-                    bars.update(
-                        task,
-                        completed=event["done"],
-                        description=event["phase"],
-                        note=dice,
-                    )
-                elif event["kind"] == "phase":
-                    bars.update(task, description=event["text"])
-                else:
-                    tell(event["text"])
-
-            job = engine.submit(
-                train_job,
-                str(project.path),
-                project.position,
-                asked.model_dump_json(),
-                on_event=show,
-            )
-            result: dict[str, Any] = job.result()
-        if result["promoted"]:
-            reason = result["verdict"]["reason"]
-            promote(project, result["version"], who=who, reason=reason)
-    return result
+        left = left_behind(project.path)
+        if left is None:
+            return ""
+        server = Server(left.scheduler, Keys.find(keys))
+        if not forget:
+            ask_to_end(left, server)
+            return left.scheduler
+        try:
+            abandon(project.path, server)
+        except Unreachable as error:
+            tell(f"{error} The training is forgotten here alone.")
+            abandon(project.path, None)
+    return left.scheduler

@@ -6,9 +6,13 @@
     manifest, pack, unpack  a frozen snapshot as a list of hashes; out of a project
                             and into one
     blobs                   what the list speaks of, kept by hash, bounded
-    records, hub, dispatch  the server: jobs on disk, the door, the dask workers
-    serve, errand           its processes; what a worker does
-    link, remote, receive   the client: the connection, the job, the model it brings
+    records, hub, door      the server: jobs on disk, what is done with them, who is
+                            let in to ask
+    dispatch                jobs carried out on dask's workers, whatever dies
+    serve, workers, errand  its processes; what a worker does
+    link, news              the client: the connection, and what it lets through
+    remote, left            trainings there, and the project's note of one
+    following, receive      one of them, and the model that it brings
     training                one training, here or there: what the command line and
                             the panel call
 

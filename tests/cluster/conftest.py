@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -35,6 +36,16 @@ def note(event, found):
 sys.addaudithook(note)
 """
 NOBODY = 65534
+WALLED = sys.platform == "linux" and os.geteuid() == 0
+
+
+def _give_up_overriding() -> None:
+    """Let root, from now on, enter only what its permissions allow."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    drop, override, search = 24, 1, 2
+    for capability in (override, search):
+        if libc.prctl(drop, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "a capability cannot be given up")
 
 
 def _rounds():
@@ -55,10 +66,10 @@ def rounds():
 def make_project(rounds, tmp_path):
     """A project whose every text could give a patient or a colleague away."""
 
-    def make(name="project", **counts):
-        splits = {Split.TRAIN: 6, Split.VAL: 3, Split.TEST: 3} | counts
+    def make(name="project", start=0):
+        splits = {Split.TRAIN: 6, Split.VAL: 3, Split.TEST: 3}
         with Project.create(tmp_path / name, "Ward 7", who="dr-secret") as project:
-            rounds.fill(project, splits, labelled=4)
+            rounds.fill(project, splits, labelled=4, start=start)
             drawn, masks = rounds.draw(77)
             image, _ = project.add_image(
                 drawn,
@@ -101,7 +112,7 @@ def ada(key_folder):
     return Keys.find(key_folder / "clients" / "ada")
 
 
-def until(condition, seconds=90.0, what="waited in vain"):
+def until(condition, seconds=300.0, what="waited in vain"):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, what
@@ -110,10 +121,11 @@ def until(condition, seconds=90.0, what="waited in vain"):
 
 
 class Machine:
-    """Another computer: its own home, its own account where we may choose one.
+    """Another computer: its own home, and its own account where we may choose.
 
-    Where the tests run as root its processes run as nobody, who cannot enter the
-    folders of a client at all. Everywhere it is written down what they open.
+    Where the tests run as root its processes give up root's right to enter folders of
+    others, to whom the clients' folders then belong. Everywhere it is written down
+    what they open.
     """
 
     def __init__(self, key_folder: Path, name: str) -> None:
@@ -125,10 +137,6 @@ class Machine:
         (watch / "sitecustomize.py").write_text(WATCH)
         subprocess.run(["cp", "-r", key_folder / "server", self.keys], check=True)
         self.area.mkdir(mode=0o700)
-        self.others = os.name == "posix" and os.geteuid() == 0
-        if self.others:
-            for path in (self.home, *self.home.rglob("*")):
-                os.chown(path, NOBODY, NOBODY)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("LGSSL")},
             "HOME": str(self.home),
@@ -141,7 +149,6 @@ class Machine:
 
     def run(self, *arguments: object) -> dict[str, object]:
         """Start the program and wait until it says that it is ready."""
-        account = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, *map(str, arguments), "--json"],
@@ -151,7 +158,7 @@ class Machine:
                 cwd=self.home,
                 env=self.environment,
                 start_new_session=True,
-                **(account if self.others else {}),
+                preexec_fn=_give_up_overriding if WALLED else None,
             )
         line = self.process.stdout.readline()
         assert line, self.log.read_text()[-3000:]
@@ -217,6 +224,52 @@ def machine(key_folder: Path, name: str):
         subprocess.run(["rm", "-rf", made.home], check=False)
 
 
+class Client:
+    """A workstation: its own home, a project, and one person's certificates."""
+
+    def __init__(self, project: Path, keys: Keys, settings: Path) -> None:
+        self.project, self.keys, self.settings = project, keys, settings
+        self.home = project.parent
+        self.environment = {
+            **os.environ, "HOME": str(self.home), "LGSSL_KEYS": str(keys.folder)
+        }  # fmt: skip
+        if WALLED:  # from now on no server can enter
+            os.chown(self.home, NOBODY, NOBODY)
+        self.home.chmod(0o700)
+
+    def start(self, address: str, *more: object) -> subprocess.Popen[str]:
+        """Start a training there by the command line."""
+        return subprocess.Popen(
+            [
+                sys.executable, "-c", PROGRAM, "train", str(self.project),
+                "--scheduler", address, "--settings", str(self.settings),
+                "--device", "cpu", "--json", *map(str, more),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.home,
+            env=self.environment,
+        )  # fmt: skip
+
+    def train(self, address: str, *more: object, code: int = 0):
+        """Train there by the command line; return the result, and what was told."""
+        with self.start(address, *more) as process:
+            out, told = process.communicate(timeout=600)
+        assert process.returncode == code, told
+        return (json.loads(out.splitlines()[-1]) if code == 0 else None), told
+
+
+@pytest.fixture
+def client(make_project, rounds, ada, tmp_path):
+    """A workstation with a project that is quick to train."""
+    settings = rounds.quick_request().settings
+    often = settings.train.model_copy(update={"checkpoint_seconds": 0.2})
+    path = tmp_path / "settings.json"
+    path.write_text(settings.model_copy(update={"train": often}).model_dump_json())
+    return Client(make_project(), ada, path)
+
+
 @pytest.fixture(scope="session")
 def harness():
     """What the tests with real processes use."""
@@ -225,6 +278,7 @@ def harness():
         Machine = staticmethod(machine)
         free_port = staticmethod(free_port)
         until = staticmethod(until)
+        give_up_overriding = staticmethod(_give_up_overriding)
 
     return Harness
 

@@ -1,0 +1,301 @@
+"""One training on a server: handed in, followed through lost connections, fetched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from src_core.cluster.left import drop_note, write_note
+from src_core.cluster.link import PROTOCOL, Unreachable, as_error, days_left
+from src_core.cluster.news import read_news
+from src_core.cluster.records import State
+from src_core.errors import JobLostError, LgsslError, NotFoundError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from src_core.cluster.left import Left
+    from src_core.cluster.link import Server
+    from src_core.cluster.receive import Wanted
+    from src_core.engine import Event
+
+T = TypeVar("T")
+
+WAIT: Final = 10.0
+_WARN_DAYS: Final = 30
+_LONGEST_PAUSE: Final = 15.0
+_MIB: Final = 1 << 20
+
+
+def ask_to_end(left: Left, server: Server) -> None:
+    """Ask the training that a project handed in to end with the best it has."""
+    with server.link() as link:
+        link.ask("POST", f"/v1/jobs/{left.job}/stop")
+
+
+class RemoteJob:
+    """A job on a server; used like :class:`src_core.engine.Job`.
+
+    Parameters
+    ----------
+    left : Left
+        What the project notes of it.
+    server : Server
+        Where.
+    project : Path
+        The project's folder.
+    on_event : callable
+        Called with what the job tells.
+
+    Attributes
+    ----------
+    sent : int
+        Bytes that were sent so far, questions included.
+    """
+
+    def __init__(
+        self,
+        left: Left,
+        server: Server,
+        project: Path,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.left, self._server, self._project = left, server, project
+        self._on_event = on_event
+        self._link = server.link()
+        self._stop = threading.Event()
+        self._let_go = threading.Event()
+        self._epoch, self._since = "", 0
+        self._lost: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id, there and here."""
+        return self.left.job
+
+    @property
+    def sent(self) -> int:
+        """Bytes that were sent so far."""
+        return self._link.sent
+
+    def stop(self) -> None:
+        """Ask the job to end with the best it has; returns at once."""
+        self._stop.set()
+        if self.left.handed_in:
+            threading.Thread(target=self._say_stop, daemon=True).start()
+
+    def let_go(self) -> None:
+        """Follow the job no more; who waits for its result is told so."""
+        self._let_go.set()
+        self._link.abort()
+
+    def result(self) -> dict[str, Any]:
+        """Hand the job in if that is due, wait for it, and write its model.
+
+        A connection that breaks is told of, and taken up again.
+
+        Returns
+        -------
+        dict
+            ``RoundResult.as_dict()``.
+
+        Raises
+        ------
+        UserError, StoreError, JobError
+            What the job raised there.
+        JobLostError
+            If the server stays out of reach; the job may go on there, and the next
+            call finds it.
+        CorruptError
+            If the model that came is not one that was asked for.
+        """
+        from src_core.cluster.blobs import BlobStore
+        from src_core.cluster.receive import receive
+
+        self._persistently(self._greet)
+        if self.left.handed_in:
+            self._persistently(self._find_again)
+        if not self.left.handed_in:
+            self._persistently(self._hand_in)
+        answer = self._persistently(self._until_over)
+        if answer["state"] == State.FAILED:
+            failure = answer.get("failure") or {}
+            self.settle()
+            raise as_error(str(failure.get("kind")), str(failure.get("text")))
+        store = BlobStore(self._project / "jobs" / "remote")
+        wanted, models = self._wanted(), self._project / "models"
+        self._tell("phase", "fetching the model")
+        return self._persistently(
+            lambda: receive(self._link, self.id, answer, store, models, wanted)
+        )
+
+    def settle(self) -> None:
+        """Forget the job, here and there; call when its model has been dealt with."""
+        drop_note(self._project)
+        with suppress(Unreachable, NotFoundError):
+            self._link.ask("DELETE", f"/v1/jobs/{self.id}")
+        self._link.close()
+
+    # ------------------------------------------------------------------- steps
+    def _greet(self) -> None:
+        """See who is there, and say what a person should know of it."""
+        found = self._link.ask("GET", "/v1/hello")
+        if found.get("protocol") != PROTOCOL:
+            raise UserError(
+                f"'{self._server.address}' speaks another protocol; use the same "
+                "version of lgssl-napari on both sides."
+            )
+        days = days_left(float(found.get("expires", 0)))
+        if days < _WARN_DAYS:
+            self._tell(
+                "note",
+                f"This computer's certificate expires in {days} days; ask for another.",
+            )
+
+    def _find_again(self) -> None:
+        """See whether the server still knows what was handed in."""
+        try:
+            self._link.ask("GET", f"/v1/jobs/{self.id}")
+        except NotFoundError:
+            self._tell(
+                "note",
+                f"The server no longer knows the training of {self.left.since}; it is "
+                "handed in again.",
+            )
+            self.left = self.left.model_copy(update={"handed_in": False})
+            return
+        self._tell(
+            "note",
+            f"Following the training that was handed in {self.left.since}; options "
+            "given now are not used.",
+        )
+
+    def _hand_in(self) -> None:
+        """Send what the server has not got, then the job itself."""
+        from src_core.cluster.pack import pack
+        from src_core.rounds import RoundRequest
+        from src_core.store import Project
+
+        self._tell("phase", "packing")
+        request = RoundRequest.model_validate_json(self.left.request)
+        with Project.open(self._project, at=self.left.position) as frozen:
+            bundle = pack(frozen, request)
+            for _ in range(3):
+                said = self._link.ask("POST", "/v1/bundles", bundle.manifest)
+                missing = {h: bundle.blobs[h] for h in said.get("missing", ())}
+                begun = {h: int(n) for h, n in dict(said.get("begun", {})).items()}
+                total = sum(missing.values())
+                try:
+                    self._link.send(missing, bundle.read, self._sending(total), begun)
+                    break
+                except NotFoundError:  # the server was started anew meanwhile
+                    continue
+        text = bundle.request.model_dump_json()
+        self.left = self.left.model_copy(update={"request": text})
+        write_note(self._project, self.left)
+        asked = {"bundle": bundle.name, "request": text}
+        self._link.ask("PUT", f"/v1/jobs/{self.id}", asked)
+        self.left = self.left.model_copy(update={"handed_in": True})
+        write_note(self._project, self.left)
+
+    def _sending(self, total: int) -> Callable[[int], None]:
+        def told(sent: int) -> None:
+            self._back()
+            if self._stop.is_set():
+                self.settle()
+                raise UserError("The training was stopped before it was handed in.")
+            self._tell("phase", f"sending {sent / _MIB:.0f} of {total / _MIB:.0f} MiB")
+
+        return told
+
+    def _until_over(self) -> dict[str, Any]:
+        """Follow the job until it is over, from whatever was heard last."""
+        while True:
+            if self._stop.is_set():
+                self._link.ask("POST", f"/v1/jobs/{self.id}/stop")
+                self._stop.clear()
+            query = f"epoch={self._epoch}&since={self._since}&wait={WAIT:.0f}"
+            try:
+                answer = self._link.ask(
+                    "GET", f"/v1/jobs/{self.id}?{query}", patience=WAIT
+                )
+            except NotFoundError as error:
+                drop_note(self._project)
+                raise JobLostError(
+                    "The server no longer knows this training (its folder was emptied, "
+                    "or it waited a month); start it again."
+                ) from error
+            self._back()
+            self._epoch = str(answer.get("epoch"))
+            self._since = int(answer.get("since", 0))
+            for event in answer.get("events", ()):
+                news = read_news(event)
+                if news is not None:
+                    self._on_event(news)
+            if answer.get("state") in (State.DONE, State.FAILED):
+                return answer
+
+    def _wanted(self) -> Wanted:
+        from src_core.checkpoints import load_card
+        from src_core.cluster.receive import Wanted
+        from src_core.rounds import RoundRequest, promoted
+        from src_core.store import Project
+
+        settings = RoundRequest.model_validate_json(self.left.request).settings
+        with Project.open(self._project, at=self.left.position) as frozen:
+            parent = promoted(frozen)
+            if parent is not None:
+                old = load_card(frozen.models_dir / parent).settings
+                update = {"frame": old.frame, "text": old.text}
+                settings = settings.model_copy(update=update)
+            targets = [target.id for target in frozen.targets()]
+        return Wanted(settings, targets, self.left.position, parent or "")
+
+    # -------------------------------------------------------------- connection
+    def _persistently(self, step: Callable[[], T]) -> T:
+        """Do a step, again and again while the server is out of reach."""
+        pause = 0.5
+        while True:
+            try:
+                found = step()
+            except Unreachable as error:
+                self._gone(error)
+                self._let_go.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                self._back()
+                return found
+
+    def _gone(self, error: Unreachable) -> None:
+        now = time.monotonic()
+        if self._let_go.is_set():
+            raise JobLostError(
+                f"The training goes on at '{self._server.address}'; train there again "
+                "to follow it."
+            ) from error
+        handed_in = self.left.handed_in
+        if self._lost is None:
+            self._lost = now
+            goes_on = " What runs there goes on." if handed_in else ""
+            self._tell("note", f"{error}{goes_on} Trying again.")
+        if now - self._lost > self._server.patience:
+            raise JobLostError(
+                f"'{self._server.address}' has been out of reach for "
+                f"{(now - self._lost) / 60:.0f} minutes. Nothing is lost: train there "
+                "again, and it goes on where it stands."
+            ) from error
+
+    def _back(self) -> None:
+        if self._lost is not None:
+            self._lost = None
+            self._tell("note", f"'{self._server.address}' answers again.")
+
+    def _say_stop(self) -> None:
+        with suppress(LgsslError):  # said again by whoever follows the job
+            ask_to_end(self.left, self._server)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self._on_event({"kind": kind, "text": text})

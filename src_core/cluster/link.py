@@ -1,0 +1,389 @@
+"""The way to a server: HTTPS with certificates on both sides, JSON and bytes alone."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import selectors
+import socket
+import ssl
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from src_core import errors
+from src_core.cluster.keyring import Peer
+from src_core.errors import JobError, LgsslError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from src_core.cluster.keyring import Keys
+
+PORT: Final = 8786
+PROTOCOL: Final = 1
+TIMEOUT: Final = 30.0
+PATIENCE: Final = 600.0
+PIECE: Final = 8 << 20
+LARGEST_ANSWER: Final = 64 << 20
+_BATCH: Final = 2_000
+_EXPIRED, _WRONG_NAME = 10, 62
+
+
+class Unreachable(JobError):
+    """The server does not answer just now; asking again may help."""
+
+
+class Refused(UserError):
+    """The server, or this side, does not accept the other's certificate."""
+
+
+def parse_address(
+    address: str, *, usual: int = PORT, any_port: bool = False
+) -> tuple[str, int]:
+    """Return host and port of ``tls://host:port``.
+
+    Parameters
+    ----------
+    address : str
+        As said.
+    usual : int
+        The port that is meant where none is given.
+    any_port : bool
+        Whether port 0 is allowed, to listen on any free one.
+
+    Raises
+    ------
+    UserError
+        If it is anything else: what is not protected is not spoken to.
+    """
+    parts = urlsplit(address)
+    try:
+        port = usual if parts.port is None else parts.port
+    except ValueError:
+        port = -1
+    odd = parts.path.strip("/") or parts.query or parts.username
+    least = 0 if any_port else 1
+    if parts.scheme != "tls" or odd or not parts.hostname or port < least:
+        raise UserError(
+            f"The scheduler '{address[:200]}' is not reached by tls://; use an address "
+            "such as tls://server:8786."
+        )
+    return parts.hostname, port
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server is, and how one deals with it.
+
+    Attributes
+    ----------
+    address : str
+        ``tls://host:port``.
+    keys : Keys
+        A client's certificates.
+    timeout : float
+        Seconds of silence after which a connection counts as lost.
+    patience : float
+        Seconds after which a lost connection is given up.
+    """
+
+    address: str
+    keys: Keys
+    timeout: float = TIMEOUT
+    patience: float = PATIENCE
+
+    def link(self) -> Link:
+        """Return a connection of one's own; it is opened when first used."""
+        return Link(self.address, self.keys, self.timeout)
+
+
+class Link:
+    """A connection to one server, opened when needed and again when it broke.
+
+    Parameters
+    ----------
+    address : str
+        ``tls://host:port``.
+    keys : Keys
+        This side's certificates.
+    timeout : float
+        Seconds of silence after which the server counts as out of reach.
+    check_name : bool
+        Whether the certificate must name the host that was asked for.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        keys: Keys,
+        timeout: float = TIMEOUT,
+        *,
+        check_name: bool = True,
+    ) -> None:
+        self.address, self.keys, self.timeout = address, keys, timeout
+        self._host, self._port = parse_address(address)
+        self._context = keys.towards_server(check_name=check_name)
+        self._connection: http.client.HTTPSConnection | None = None
+        self._guard = threading.Lock()
+        self.sent = 0
+        self.expires = math.inf
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        payload: Mapping[str, Any] | bytes | None = None,
+        *,
+        patience: float = 0.0,
+    ) -> dict[str, Any]:
+        """Ask for something and return the answer.
+
+        Parameters
+        ----------
+        method, path : str
+            Of HTTP.
+        payload : mapping or bytes, optional
+            A mapping travels as JSON.
+        patience : float
+            Seconds that the server may think before it begins to answer.
+
+        Raises
+        ------
+        Unreachable
+            If it does not answer.
+        Refused
+            If either side does not accept the other's certificate.
+        LgsslError
+            What the server says is wrong.
+        """
+        body: bytes | str = b""
+        if payload is not None:
+            body = payload if isinstance(payload, bytes) else json.dumps(payload)
+        data = self._exchange(method, path, body, {}, patience)
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._odd() from error
+        if not isinstance(found, dict):
+            raise self._odd()
+        return found
+
+    def fetch(self, path: str, offset: int, length: int) -> bytes:
+        """Return a part of a content; raises as :meth:`ask`."""
+        wanted = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        data = self._exchange("GET", path, "", wanted, 0.0)
+        if not 0 < len(data) <= length:
+            raise self._odd()
+        return data
+
+    def send(
+        self,
+        blobs: Mapping[str, int],
+        read: Callable[[str, int, int], bytes],
+        told: Callable[[int], None] = lambda sent: None,
+        begun: Mapping[str, int] | None = None,
+    ) -> None:
+        """Send contents, many small ones at once and large ones in pieces.
+
+        Parameters
+        ----------
+        blobs : mapping
+            Hash -> bytes.
+        read : callable
+            Called with hash, offset and length.
+        told : callable
+            Called with the bytes sent so far.
+        begun : mapping, optional
+            Hash -> bytes that the server has of it already.
+        """
+        done = 0
+        for pieces in _batches(blobs, begun or {}):
+            data = [read(sha256, offset, size) for sha256, offset, size in pieces]
+            if [len(d) for d in data] != [size for *_, size in pieces]:
+                raise errors.CorruptError(
+                    "A file of the project has become shorter than it was; run "
+                    "'lgssl verify', and restore the project from a backup."
+                )
+            head = json.dumps(
+                [[sha256, blobs[sha256], offset, n] for sha256, offset, n in pieces]
+            ).encode()
+            body = b"".join((struct.pack(">I", len(head)), head, *data))
+            self.ask("POST", "/v1/blobs", body)
+            done += sum(map(len, data))
+            told(done)
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(OSError):
+                connection.close()
+
+    def abort(self) -> None:
+        """Break off what another thread waits for; it finds the server unreachable."""
+        connection = self._connection
+        sock = None if connection is None else connection.sock
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str,
+        headers: dict[str, str],
+        patience: float,
+    ) -> bytes:
+        with self._guard:
+            try:
+                connection = self._connected()
+                assert connection.sock is not None
+                connection.sock.settimeout(self.timeout + patience)
+                connection.request(method, path, body, headers)
+                self.sent += len(body)
+                response = connection.getresponse()
+                data = response.read(LARGEST_ANSWER + 1)
+            except (OSError, http.client.HTTPException) as error:
+                self.close()
+                raise self._translate(error) from error
+            if response.will_close or len(data) > LARGEST_ANSWER:
+                self.close()
+        if response.status in (200, 206):
+            return data
+        raise self._complaint(response.status, data)
+
+    def _connected(self) -> http.client.HTTPSConnection:
+        if self._connection is None:
+            connection = self._connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=self.timeout, context=self._context
+            )
+            connection.connect()
+            sock = connection.sock
+            assert isinstance(sock, ssl.SSLSocket)
+            _await_verdict(sock, self.timeout)
+            peer = Peer.of(sock.getpeercert())
+            self.expires = peer.expires if peer else math.inf
+        return self._connection
+
+    def _complaint(self, status: int, data: bytes) -> LgsslError:
+        """Return what the server says is wrong as one of this program's errors."""
+        try:
+            said = json.loads(data)
+            kind, text = str(said["kind"]), plain(said["text"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            kind, text = "", ""
+        if status == 403:
+            return Refused(text or f"'{self.address}' does not let this computer in.")
+        if not text:
+            return self._odd()
+        return as_error(kind, text)
+
+    def _odd(self) -> LgsslError:
+        return JobError(
+            f"'{self.address}' answers, but not as a server of lgssl does; check the "
+            "address, and that both sides have the same version."
+        )
+
+    def _translate(self, error: Exception) -> LgsslError:
+        """Return what a broken connection means to a person."""
+        folder = self.keys.folder
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reasons = {
+                _EXPIRED: "its certificate has expired; renew it with 'lgssl keys'",
+                _WRONG_NAME: "its certificate is for another name; use the name that "
+                "was given to 'lgssl keys', or add this one there",
+            }
+            otherwise = f"it was not signed by the authority in '{folder}'"
+            reason = reasons.get(error.verify_code, otherwise)
+            return Refused(f"'{self.address}' was not trusted: {reason}.")
+        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+            expired = "EXPIRED" in (error.reason or "")
+            why = "it has expired" if expired else "another authority signed it"
+            return Refused(
+                f"'{self.address}' does not accept the certificate in '{folder}' "
+                f"({why}); ask whoever runs the server for another."
+            )
+        if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+            return Refused(
+                f"'{self.address}' does not speak TLS; check the address and the port."
+            )
+        return Unreachable(
+            f"The scheduler '{self.address}' does not answer "
+            f"({plain(str(error)) or type(error).__name__}); check that it runs, and "
+            "that the address is right."
+        )
+
+
+def _await_verdict(sock: ssl.SSLSocket, timeout: float) -> None:
+    """Wait until the server has looked at our certificate.
+
+    In TLS 1.3 a client's handshake is over before that. Whoever goes on writing may
+    have the connection reset, and never reads why it was refused.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        selector.select(timeout)
+    sock.setblocking(False)
+    try:
+        sock.recv(1)
+    except ssl.SSLWantReadError:
+        return  # what came was a session ticket: we are in
+    finally:
+        sock.settimeout(timeout)
+    raise ConnectionResetError("it closed the connection")
+
+
+def plain(text: Any) -> str:
+    """Return a text from elsewhere as one printable line."""
+    kept = "".join(c if c.isprintable() else " " for c in str(text)[:1_000])
+    return " ".join(kept.split())
+
+
+def as_error(kind: str, text: str) -> LgsslError:
+    """Return an error of this program by its class's name."""
+    found = getattr(errors, kind, None)
+    is_ours = isinstance(found, type) and issubclass(found, LgsslError)
+    if not is_ours or kind in ("ConflictError", "MissingExtraError"):
+        found = JobError  # those two are made of other things than a sentence
+    made: LgsslError = found(plain(text))  # type: ignore[misc]
+    return made
+
+
+def days_left(expires: float) -> int:
+    """Return for how many whole days a certificate is good."""
+    return math.floor((expires - time.time()) / 86_400)
+
+
+def _batches(
+    blobs: Mapping[str, int], begun: Mapping[str, int]
+) -> Iterator[list[tuple[str, int, int]]]:
+    """Cut contents into messages of about :data:`PIECE` bytes: hash, offset, length."""
+    pieces: list[tuple[str, int, int]] = []
+    room = PIECE
+    for sha256, size in blobs.items():
+        offset = min(size, begun.get(sha256, 0))
+        while True:
+            length = min(size - offset, room)
+            pieces.append((sha256, offset, length))
+            offset += length
+            room -= length
+            if room == 0 or len(pieces) == _BATCH:
+                yield pieces
+                pieces, room = [], PIECE
+            if offset == size:
+                break
+    if pieces:
+        yield pieces

@@ -1,0 +1,259 @@
+"""A model that came back: looked at from all sides before it enters the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import Field, ValidationError
+
+from src_core.checkpoints import (
+    CARD,
+    WEIGHTS,
+    ModelCard,
+    list_models,
+    load_tensors,
+    next_version,
+    save_model,
+)
+from src_core.cluster.manifest import LARGEST_NOTE, Number, Version, target_id
+from src_core.config import Settings
+from src_core.errors import CorruptError, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from src_core.cluster.blobs import BlobStore
+    from src_core.cluster.link import Link
+    from src_core.config import ModelSettings
+
+LARGEST_WEIGHTS: Final = 8 << 30
+_PIECE: Final = 8 << 20
+
+Sentence = Annotated[str, Field(max_length=4_000)]
+
+
+class VerdictEntry(Settings):
+    """What the gate decided there."""
+
+    promoted: bool
+    reason: Sentence
+    old: float | None = None
+    new: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class LookEntry(Settings):
+    """One look at the validation split."""
+
+    step: Number
+    seconds: float
+    dice: float | None
+
+
+class ResultEntry(Settings):
+    """A round's result as it must look, whoever sent it."""
+
+    version: Version
+    method: Annotated[str, Field(max_length=100)]
+    steps: Number
+    seconds: float
+    labelled: Number
+    unlabelled: Number
+    promoted: bool
+    verdict: VerdictEntry
+    looks: Annotated[list[LookEntry], Field(max_length=100_000)]
+    stopped: bool
+    position: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a model must be, to be the answer to what was asked.
+
+    Attributes
+    ----------
+    settings : ModelSettings
+        As they were handed in.
+    targets : list of str
+        The project's own identifiers, in the order of the bundle's numbers.
+    position : int
+        The ledger position of the snapshot.
+    parent : str
+        The version that answered then, ``""`` for none.
+    """
+
+    settings: ModelSettings
+    targets: list[str]
+    position: int
+    parent: str
+
+
+def receive(
+    link: Link,
+    job: str,
+    answer: dict[str, Any],
+    store: BlobStore,
+    models: Path,
+    wanted: Wanted,
+    told: Callable[[int, int], None] = lambda done, size: None,
+) -> dict[str, Any]:
+    """Fetch a finished job's model, verify it, and write it as a new version.
+
+    The same job received twice gives the version that it gave the first time.
+
+    Parameters
+    ----------
+    link : Link
+        The way to the server.
+    job : str
+        Its id.
+    answer : dict
+        What the server said of the finished job.
+    store : BlobStore
+        Keeps what is half here; a broken connection goes on from it.
+    models : Path
+        The project's folder of versions.
+    wanted : Wanted
+        What was asked for.
+    told : callable
+        Called with the bytes that are here, and their sum.
+
+    Returns
+    -------
+    dict
+        The round's result as plain values, with the version's name in this project.
+
+    Raises
+    ------
+    CorruptError
+        If what came is not what its hash says, or not a model of these settings.
+    Unreachable
+        If the connection broke; call again.
+    """
+    try:
+        result = ResultEntry.model_validate_json(str(answer.get("result")))
+        files = {
+            name: (str(sha256), int(size))
+            for name, (sha256, size) in dict(answer["files"]).items()
+        }
+        sizes = files[CARD][1] <= LARGEST_NOTE, files[WEIGHTS][1] <= LARGEST_WEIGHTS
+    except (ValidationError, KeyError, ValueError, TypeError) as error:
+        raise JobError(
+            "The server's answer cannot be read; use the same version of lgssl-napari "
+            "on both sides."
+        ) from error
+    if not all(sizes):
+        raise JobError("The server's model is larger than any can be; it was refused.")
+    for name in (CARD, WEIGHTS):
+        _fetch(link, job, name, files[name], store, told)
+    card = _card(store.content(files[CARD][0]), result, wanted)
+    version = _standing(models, card)
+    if version is None:
+        weights, _ = load_tensors(store.path(files[WEIGHTS][0]))
+        check_weights(weights, card.settings)
+        version = _save(models, card, weights)
+    for sha256, _ in files.values():
+        store.drop(sha256)
+    plain = result.model_dump(mode="json")
+    return {**plain, "version": version, "position": wanted.position}
+
+
+def _fetch(
+    link: Link,
+    job: str,
+    name: str,
+    blob: tuple[str, int],
+    store: BlobStore,
+    told: Callable[[int, int], None],
+) -> None:
+    sha256, size = blob
+    have = store.begun(sha256)
+    while not store.has(sha256):
+        data = link.fetch(f"/v1/jobs/{job}/files/{name}", have, _PIECE)
+        have = store.append(sha256, size, have, data)
+        told(have, size)
+
+
+def _card(data: bytes, result: ResultEntry, wanted: Wanted) -> ModelCard:
+    """Read the card, and give targets and position the project's own names."""
+    try:
+        card = ModelCard.model_validate_json(data)
+        own = {target_id(n): name for n, name in enumerate(wanted.targets)}
+        asked = wanted.settings.model_dump(mode="json")
+        got = card.settings.model_dump(mode="json")
+        same = all(
+            asked[key] == got[key] for key in ("method", "seed", "text", "frame")
+        )
+        if not same or card.version != result.version:
+            raise ValueError("it was trained with other settings")
+        named = {"mean": "mean", **own}
+        return card.model_copy(
+            update={
+                "targets": [own[target] for target in card.targets],
+                "validation": {named[t]: d for t, d in card.validation.items()},
+                "position": wanted.position,
+                "parent": wanted.parent if card.parent else "",
+            }
+        )
+    except (ValidationError, ValueError, KeyError) as error:
+        raise CorruptError(
+            "The server's model is not the one that was asked for "
+            f"({type(error).__name__}); it was refused. Train again."
+        ) from error
+
+
+def check_weights(weights: dict[str, Tensor], settings: ModelSettings) -> None:
+    """Refuse weights that are not a network of these settings, or not numbers.
+
+    Raises
+    ------
+    CorruptError
+        With what does not fit.
+    """
+    import torch
+
+    from src_core.methods import method_class
+
+    with torch.device("meta"):  # only names and shapes; nothing is computed
+        expected = method_class(settings.method).build(settings).state_dict()
+    odd = sorted(expected.keys() ^ weights.keys())
+    odd += [
+        name
+        for name, tensor in weights.items()
+        if name in expected and tensor.shape != expected[name].shape
+    ]
+    odd += [
+        name
+        for name, tensor in weights.items()
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all())
+    ]
+    if odd:
+        raise CorruptError(
+            f"The server's model does not fit its settings (first: '{odd[0][:100]}'); "
+            "it was refused. Train again."
+        )
+
+
+def _standing(models: Path, card: ModelCard) -> str | None:
+    """Return the version that this very card was written as before."""
+    for known in list_models(models):
+        if known.model_copy(update={"version": card.version}) == card:
+            return known.version
+    return None
+
+
+def _save(models: Path, card: ModelCard, weights: dict[str, Tensor]) -> str:
+    while True:
+        version = next_version(models)
+        try:
+            save_model(models, weights, card.model_copy(update={"version": version}))
+        except OSError:
+            if not (models / version).exists():
+                raise
+            continue  # a training here took the name meanwhile
+        return version
