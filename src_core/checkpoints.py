@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from src_core.config import ModelSettings, Settings, without_unknown
 from src_core.errors import CorruptError, NotFoundError
@@ -36,6 +35,8 @@ def save_tensors(
     meta : Mapping
         What ``json`` can write.
     """
+    from safetensors.torch import save  # brings torch, which a card does not need
+
     held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     write_private(path, save(held, {"meta": json.dumps(meta)}))
 

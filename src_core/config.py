@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 class Settings(BaseModel):

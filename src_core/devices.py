@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import nn
 
 from src_core.errors import BadInputError
 
-DeviceName = Literal["auto", "cpu", "cuda"]
+if TYPE_CHECKING:
+    from src_core.config import DeviceName
+
 Net = TypeVar("Net", bound=nn.Module)
 
 

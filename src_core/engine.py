@@ -20,6 +20,7 @@ from src_core.errors import (
     JobLostError,
     LgsslError,
     OutOfMemoryError,
+    memory_ran_out,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def translate(error: Exception) -> LgsslError:
             "machine ran out of memory). Nothing saved is lost; start the training "
             "again and it goes on from its last checkpoint."
         )
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if memory_ran_out(error):
         return OutOfMemoryError(
             "The job needs more memory than there is. Close other programs or choose a "
             "smaller batch, then start it again."

@@ -5,6 +5,7 @@
     LgsslError                      anything this program raises on purpose
     ├── UserError                   the request cannot be met; exit status 2
     │   ├── BadInputError           a file, a table or a value is not usable
+    │   │   └── NoEncoderError      the text encoder of the settings cannot be had
     │   ├── NotFoundError           no such project, image, target or version
     │   ├── MissingExtraError       an optional dependency is not installed
     │   └── NoModelError            nothing has been trained yet
@@ -31,6 +32,10 @@ class UserError(LgsslError):
 
 class BadInputError(UserError):
     """A file, a table or a value is not usable."""
+
+
+class NoEncoderError(BadInputError):
+    """The text encoder that the settings name cannot be had."""
 
 
 class NotFoundError(UserError):
@@ -112,3 +117,15 @@ class JobLostError(JobError):
 
 class OutOfMemoryError(JobError):
     """The job needs more memory than there is."""
+
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on the machine or on its GPU.
+
+    Torch says so in a RuntimeError, in other words on each device and system.
+    """
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or any(said in words for said in _NO_MEMORY)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src_core.engine import Reporter
+from src_core.errors import memory_ran_out
 from src_core.files import write_private
 from src_core.rounds import RoundRequest
-from src_core.rounds.round import Round, RoundHooks
-from src_core.store import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from src_core.store import Project
 
 CHECKPOINT, NOTE = "checkpoint.safetensors", "job.json"
 Event = dict[str, Any]
@@ -56,7 +57,10 @@ def run_round(
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
     """Run a round with a smaller batch each time that memory runs out."""
+    # Not above: a window imports this module to name the job, and needs no torch.
     from src_core.devices import pick_device
+    from src_core.rounds.round import Round, RoundHooks
+    from src_core.store import Project
 
     device = pick_device(request.device)
     with Project.open(folder, at=position) as project:
@@ -76,14 +80,8 @@ def run_round(
                 smaller = _smaller(request, error)
                 if smaller is None:
                     raise
-                request = smaller
-                batch = request.settings.train.batch
-                tell(
-                    {
-                        "kind": "note",
-                        "text": f"Memory ran out: going on with batches of {batch}.",
-                    }
-                )
+                request, change = smaller
+                tell({"kind": "note", "text": f"Memory ran out: going on {change}."})
         _forget(checkpoint)
         return result.as_dict()
 
@@ -106,14 +104,23 @@ def _forget(checkpoint: Path) -> None:
     checkpoint.with_name(NOTE).unlink(missing_ok=True)
 
 
-def _smaller(request: RoundRequest, error: Exception) -> RoundRequest | None:
-    is_memory = isinstance(error, MemoryError) or "out of memory" in str(error).lower()
-    batch = request.settings.train.batch
-    if not is_memory or batch == 1:
+def _smaller(
+    request: RoundRequest, error: Exception
+) -> tuple[RoundRequest, str] | None:
+    """Return a request that needs less memory, and how; None where there is none."""
+    train = request.settings.train
+    least = train.batch == 2 and train.prompts_per_image == 1
+    if least or not memory_ran_out(error):
         return None
-    train = request.settings.train.model_copy(update={"batch": batch // 2})
-    settings = request.settings.model_copy(update={"train": train})
-    return request.model_copy(update={"settings": settings})
+    if train.batch > 2:
+        batch = max(2, train.batch // 2)
+        update, change = {"batch": batch}, f"with batches of {batch}"
+    else:
+        update, change = {"prompts_per_image": 1}, "with one prompt an image"
+    settings = request.settings.model_copy(
+        update={"train": train.model_copy(update=update)}
+    )
+    return request.model_copy(update={"settings": settings}), change
 
 
 def _progress_event(progress: Any) -> Event:

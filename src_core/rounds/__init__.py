@@ -1,24 +1,70 @@
-"""Rounds: predict, correct, commit, retrain, promote."""
+"""Rounds: predict, correct, commit, retrain, promote.
 
-from src_core.rounds.gate import Verdict, judge
-from src_core.rounds.promotion import deployed_card, promote, promoted
-from src_core.rounds.round import Round, RoundHooks, RoundRequest, RoundResult
-from src_core.rounds.score import PromptFrom, evaluate, score_images
-from src_core.rounds.validation import ensure_validation, held_out_groups
+Names are loaded when first used: to ask which version answers, or to send a round to a
+worker, costs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from src_core.rounds.comparison import Comparison, Pair, read_comparison
+    from src_core.rounds.efforts import RoundEffort, effort
+    from src_core.rounds.gate import Verdict, judge
+    from src_core.rounds.promotion import deployed_card, promote, promoted
+    from src_core.rounds.request import RoundRequest
+    from src_core.rounds.round import Round, RoundHooks, RoundResult
+    from src_core.rounds.score import PromptFrom, evaluate, score_images
+    from src_core.rounds.validation import ensure_validation, held_out_groups
+
+_WHERE = {
+    "Comparison": "comparison",
+    "Pair": "comparison",
+    "PromptFrom": "score",
+    "Round": "round",
+    "RoundEffort": "efforts",
+    "RoundHooks": "round",
+    "RoundRequest": "request",
+    "RoundResult": "round",
+    "Verdict": "gate",
+    "deployed_card": "promotion",
+    "effort": "efforts",
+    "ensure_validation": "validation",
+    "evaluate": "score",
+    "held_out_groups": "validation",
+    "judge": "gate",
+    "promote": "promotion",
+    "promoted": "promotion",
+    "read_comparison": "comparison",
+    "score_images": "score",
+}
 
 __all__ = [
+    "Comparison",
+    "Pair",
     "PromptFrom",
     "Round",
+    "RoundEffort",
     "RoundHooks",
     "RoundRequest",
     "RoundResult",
     "Verdict",
     "deployed_card",
+    "effort",
     "ensure_validation",
     "evaluate",
     "held_out_groups",
     "judge",
     "promote",
     "promoted",
+    "read_comparison",
     "score_images",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -10,10 +10,10 @@ from src_core.acquire import DEFAULT, Candidate, Pick, strategy
 from src_core.rounds.snapshot import effective_split
 from src_core.rounds.validation import held_out_groups
 from src_core.store.truth import truths
-from src_core.types import Image, Split, Target
+from src_core.types import Image, MaskStatus, Split, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from src_core.store import Project
 
 ASKED_AT_MOST = 200
+"""Candidates that the model is asked about, drawn by chance where there are more."""
+
+Kind = tuple[str, int]
+"""What tells images of one modality from others: axes, and how many channels."""
 
 
 def next_picks(
@@ -30,8 +34,12 @@ def next_picks(
     name: str | None = None,
     *,
     seed: int = 0,
+    ask_at_most: int = ASKED_AT_MOST,
 ) -> list[Pick]:
     """Return what to label next.
+
+    A target is offered on the kinds of image in which somebody has drawn it before: a
+    lung is not looked for on a stained slide. Where nothing was drawn yet, on all.
 
     Parameters
     ----------
@@ -46,6 +54,8 @@ def next_picks(
         The strategy; the default one if not given.
     seed : int
         Of the drawing; the same project state and seed give the same picks.
+    ask_at_most : int
+        Candidates that the model is asked about; each costs a prediction.
     """
     rng = np.random.default_rng([seed, project.position])
     chosen = strategy(name or DEFAULT)
@@ -57,8 +67,8 @@ def next_picks(
         ]
     candidates = list(_candidates(project))
     if chosen.asks_model and predictor is not None:
-        if len(candidates) > ASKED_AT_MOST:
-            kept = rng.choice(len(candidates), ASKED_AT_MOST, replace=False)
+        if len(candidates) > ask_at_most:
+            kept = rng.choice(len(candidates), ask_at_most, replace=False)
             candidates = [candidates[i] for i in sorted(kept)]
         candidates = list(_asked(project, predictor, candidates))
     return chosen.pick(candidates, count, rng)
@@ -69,12 +79,37 @@ def _candidates(project: Project) -> Iterator[Candidate]:
     known = truths(project)
     held_out = held_out_groups(project)
     targets = project.targets()
-    for image in project.images():
+    images = project.images()
+    at_home = _kinds_of_targets(project, images)
+    drawn_on = frozenset().union(*at_home.values())
+    for image in images:
         if effective_split(image, held_out) is not Split.TRAIN:
             continue
+        here = kind_of(image)
         for target in targets or [Target("", "")]:
-            if target.id not in known.get(image.id, []):
+            # A kind of image on which nobody drew anything yet may hold any of them.
+            fits = here in at_home.get(target.id, drawn_on) or here not in drawn_on
+            if fits and target.id not in known.get(image.id, []):
                 yield Candidate(image.id, target.id, image.group)
+
+
+def kind_of(image: Image) -> Kind:
+    """Return what tells the modality of an image from others."""
+    channels = dict(zip(image.axes, image.shape, strict=True)).get("c", 1)
+    return image.axes, min(channels, 3)  # a fourth one is transparency, not a modality
+
+
+def _kinds_of_targets(
+    project: Project, images: list[Image]
+) -> Mapping[str, frozenset[Kind]]:
+    """Return target id -> the kinds of image in which somebody has drawn it."""
+    kinds = {image.id: kind_of(image) for image in images}
+    found: dict[str, frozenset[Kind]] = {}
+    for mask in project.masks():
+        if mask.status is MaskStatus.DONE and mask.image in kinds:
+            here = frozenset({kinds[mask.image]})
+            found[mask.target] = found.get(mask.target, frozenset()) | here
+    return found
 
 
 def _asked(

@@ -13,13 +13,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
 from src_core.checkpoints import ModelCard, load_model, next_version, save_model
-from src_core.config import ModelSettings, Settings
-from src_core.devices import Device, DeviceName
-from src_core.errors import UserError
+from src_core.errors import NoEncoderError, UserError
 from src_core.predict import Predictor
+from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
@@ -27,7 +24,6 @@ from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
 from src_core.rounds.validation import held_out_groups
 from src_core.text import load_encoder
 from src_core.train import (
-    Budget,
     Hooks,
     Pool,
     Progress,
@@ -41,26 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from src_core.config import ModelSettings
+    from src_core.devices import Device
+    from src_core.rounds.request import RoundRequest
     from src_core.store import Project
-
-
-class RoundRequest(Settings):
-    """What a person asks of a round.
-
-    Exactly one of `minutes` and `steps` limits it.
-    """
-
-    settings: ModelSettings = ModelSettings()
-    minutes: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, ge=1)
-    device: DeviceName = "auto"
-    fresh: bool = Field(False, description="start from nothing, not from what answers")
-
-    def budget(self) -> Budget:
-        """Return the limit as the loop wants it."""
-        if self.steps is not None:
-            return Budget(steps=self.steps)
-        return Budget(seconds=60.0 * (self.minutes or 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +144,13 @@ class Round:
         settings = self.request.settings
         if parent is not None:
             old, weights = load_model(project.models_dir / parent)
+        if old is not None and not self.request.fresh:
             # What answers now fixes the picture's size and the words, else nothing of
             # it could be used again.
             settings = settings.model_copy(
                 update={"frame": old.settings.frame, "text": old.settings.text}
             )
-            start = None if self.request.fresh else weights
+            start = weights
         settings = self._complete(settings)
 
         hooks.phase("reading images")
@@ -234,22 +215,22 @@ class Round:
         looked = self._look(new, held_out)
         rule = fit_rule(looked)
         new_dices = {one.key: one.dice(rule) for one in looked}
-        old_dices = None
-        if old is not None:
-            before = Predictor.load(
-                project.models_dir / old.version,
-                self.device,
-                project.cache_dir / "text",
-            )
-            old_dices = {
-                one.key: one.dice(old.presence) for one in self._look(before, held_out)
-            }
+        old_dices = None if old is None else self._dices_of(old, held_out)
         groups = {image.id: image.group for image in project.images()}
         verdict = judge(old_dices, new_dices, groups)
+        if old is not None and old_dices is None:
+            verdict = dataclasses.replace(
+                verdict,
+                reason=f"Promoted: {old.version} cannot be asked any more, because its "
+                "text encoder is gone.",
+            )
         card = card.model_copy(
             update={"validation": _per_target(new_dices), "presence": rule}
         )
-        save_model(project.models_dir, trained.weights, card)
+        folder = save_model(project.models_dir, trained.weights, card)
+        pairs = compare(old_dices, new_dices)
+        against = "" if old is None else old.version
+        write_comparison(folder, Comparison(card.version, against, verdict, pairs))
         looks = tuple(
             {
                 "step": k.step,
@@ -271,6 +252,19 @@ class Round:
             card.position,
             {**rule.model_dump(mode="json"), "summary": rule.summary},
         )
+
+    def _dices_of(
+        self, old: ModelCard, held_out: frozenset[str]
+    ) -> dict[Key, float] | None:
+        """Score an earlier version; None where its text encoder is gone."""
+        project = self.project
+        folder = project.models_dir / old.version
+        try:
+            before = Predictor.load(folder, self.device, project.cache_dir / "text")
+        except NoEncoderError:
+            return None
+        looked = self._look(before, held_out)
+        return {one.key: one.dice(old.presence) for one in looked}
 
     def _look(self, model: Predictor, held_out: frozenset[str]) -> list[Looked]:
         images = [

@@ -98,6 +98,11 @@ class ProjectView:
         found = self._catalogue.images()
         return [image for image in found if split is None or image.split == split]
 
+    def image_ids(self) -> list[str]:
+        """List the images' identifiers, sorted, without reading their records."""
+        keys = self.ledger.keys(records.IMAGES, self._at)
+        return [key.split("/")[1] for key in keys if key.count("/") == 2]
+
     def image(self, id_or_name: str) -> Image:
         """Return one image.
 

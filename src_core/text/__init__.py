@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src_core.errors import BadInputError
+from src_core.errors import NoEncoderError
 from src_core.text.base import TextEncoder, TextFeatures, stack
 from src_core.text.cache import CachedEncoder
 from src_core.text.match import Match, match_target
@@ -56,12 +56,12 @@ def load_encoder(settings: TextSettings, cache: Path | None = None) -> CachedEnc
 
     Raises
     ------
-    BadInputError
+    NoEncoderError
         If the table has no such encoder, or its model cannot be loaded.
     """
     make = ENCODERS.get(settings.encoder)
     if make is None:
-        raise BadInputError(
+        raise NoEncoderError(
             f"There is no text encoder '{settings.encoder}'; "
             f"choose one of {', '.join(ENCODERS)}."
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from src_core.errors import BadInputError
+from src_core.errors import NoEncoderError
 from src_core.text.base import TextFeatures, pool
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class HuggingFaceEncoder:
 
     Raises
     ------
-    BadInputError
+    NoEncoderError
         If the model cannot be had, or a hub id comes without a revision.
     """
 
@@ -43,7 +43,7 @@ class HuggingFaceEncoder:
         local = Path(model).expanduser()
         is_local = bool(model) and local.is_dir()
         if not is_local and not revision:
-            raise BadInputError(
+            raise NoEncoderError(
                 f"The text encoder '{model}' is not a folder here; to fetch it from "
                 "the hub, set text.revision to the commit you trust."
             )
@@ -57,7 +57,7 @@ class HuggingFaceEncoder:
                 where, trust_remote_code=False, use_safetensors=True, **pinned
             )
         except (OSError, ValueError) as error:
-            raise BadInputError(
+            raise NoEncoderError(
                 f"The text encoder '{model}' cannot be loaded: "
                 f"{str(error).splitlines()[0]} Check the folder or the hub id; it "
                 "must hold safetensors and a tokenizer."

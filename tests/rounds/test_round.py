@@ -18,6 +18,7 @@ from src_core.rounds import (
     held_out_groups,
     promote,
     promoted,
+    read_comparison,
 )
 from src_core.rounds.choose import next_picks, outline_entropy
 from src_core.rounds.round import Round
@@ -52,6 +53,40 @@ def test_a_round_writes_a_version_and_nothing_else(folder, request_):
     assert card.settings.frame.size == 64
     assert card.settings.net.text_width == 384
     assert set(card.validation) == {"disc", "bar", "mean"}
+
+
+def test_a_round_keeps_what_it_changed_image_by_image(folder, request_):
+    first = _run(folder, request_())
+    _promote(folder, first.version)
+    second = _run(folder, request_(steps=8))
+    with Project.open(folder) as project:
+        one, two = (
+            read_comparison(project.models_dir / result.version)
+            for result in (first, second)
+        )
+        truths = len(project.masks(Split.VAL))
+    assert (one.against, two.against) == ("", first.version)
+    assert len(one.pairs) == len(two.pairs) == truths
+    assert two.verdict == second.verdict
+    for old, new in zip(one.pairs, two.pairs, strict=True):
+        assert (old.image, old.target, old.new) == (new.image, new.target, new.old)
+
+
+def test_a_version_whose_encoder_is_gone_is_followed_by_a_fresh_one(
+    folder, request_, monkeypatch
+):
+    from src_core.errors import NoEncoderError
+
+    first = _run(folder, request_())
+    _promote(folder, first.version)
+
+    def gone(*_):
+        raise NoEncoderError("The text encoder '/x' is not a folder here.")
+
+    monkeypatch.setattr(Predictor, "load", gone)
+    second = _run(folder, request_().model_copy(update={"fresh": True}))
+    assert second.verdict.promoted
+    assert "cannot be asked any more" in second.verdict.reason
 
 
 def test_a_round_sees_only_its_snapshot(folder, request_):
@@ -248,6 +283,84 @@ class TestNext:
     def test_without_a_model_the_reason_says_so(self, folder):
         with Project.open(folder) as project:
             assert all("no model yet" in p.reason for p in next_picks(project, None, 2))
+
+
+class TestKinds:
+    """A target is looked for where somebody has drawn it."""
+
+    @staticmethod
+    def _project(path, drawn):
+        """Films and slides, two of each; `drawn` is (image, target, status)."""
+        project = Project.create(path)
+        rng = np.random.default_rng(0)
+        for axes, shape, name in (
+            ("yx", (16, 16), "film"),
+            ("cyx", (3, 16, 16), "slide"),
+        ):
+            for number in range(2):
+                pixels = rng.integers(0, 255, shape, np.uint8)
+                project.add_image(pixels, name=f"{name}{number}", axes=axes)
+        for target in ("lung", "gland"):
+            project.add_target(target)
+        for image, target, status in drawn:
+            mask = None if status is MaskStatus.EMPTY else np.ones((16, 16), np.uint8)
+            project.save_mask(image, target, mask, status=status)
+        return project
+
+    @pytest.mark.parametrize(
+        ("drawn", "lungs", "glands"),
+        [
+            ((), {"film0", "film1", "slide0", "slide1"}, None),
+            (
+                (
+                    ("film0", "lung", MaskStatus.DONE),
+                    ("slide0", "gland", MaskStatus.DONE),
+                ),
+                {"film1"},
+                {"slide1"},
+            ),
+            # Nobody drew anything on a slide yet: any target may be there.
+            (
+                (("film0", "lung", MaskStatus.DONE),),
+                {"film1", "slide0", "slide1"},
+                {"film0", "film1", "slide0", "slide1"},
+            ),
+            # That it is not there does not make it at home there.
+            (
+                (
+                    ("film0", "lung", MaskStatus.DONE),
+                    ("slide0", "lung", MaskStatus.EMPTY),
+                    ("slide0", "gland", MaskStatus.DONE),
+                ),
+                {"film1"},
+                {"slide1"},
+            ),
+        ],
+    )
+    def test_targets_are_offered_on_their_own_kind(
+        self, tmp_path, drawn, lungs, glands
+    ):
+        with self._project(tmp_path / "p", drawn) as project:
+            picks = next_picks(project, None, 20)
+        found = {
+            t: {p.image for p in picks if p.target == t} for t in ("lung", "gland")
+        }
+        assert found["lung"] == lungs
+        assert found["gland"] == (lungs if glands is None else glands)
+
+    def test_the_model_is_asked_about_so_many_and_no_more(self, taught):
+        asked = []
+        with Project.open(taught) as project:
+            predictor = _predictor(project)
+            answer = predictor.predict
+
+            def predict(pixels, axes, prompts, key=""):
+                asked.extend(prompts)
+                return answer(pixels, axes, prompts, key)
+
+            predictor.predict = predict
+            picks = next_picks(project, predictor, 10, ask_at_most=1)
+        assert len(asked) == len(picks) == 1
 
 
 @pytest.mark.parametrize(

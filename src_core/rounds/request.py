@@ -1,0 +1,33 @@
+"""What a person asks of a round; needs no torch, so that a window can ask it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from src_core.config import DeviceName, ModelSettings, Settings
+
+if TYPE_CHECKING:
+    from src_core.train import Budget
+
+
+class RoundRequest(Settings):
+    """What a person asks of a round.
+
+    Exactly one of `minutes` and `steps` limits it.
+    """
+
+    settings: ModelSettings = ModelSettings()
+    minutes: float | None = Field(None, gt=0)
+    steps: int | None = Field(None, ge=1)
+    device: DeviceName = "auto"
+    fresh: bool = Field(False, description="start from nothing, not from what answers")
+
+    def budget(self) -> Budget:
+        """Return the limit as the loop wants it."""
+        from src_core.train import Budget
+
+        if self.steps is not None:
+            return Budget(steps=self.steps)
+        return Budget(seconds=60.0 * (self.minutes or 1.0))
