@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from psygnal import Signal
 
-from lgssl_napari.edits import EDITS
+from lgssl_napari.edits import EDITS, edited
+from lgssl_napari.lanes import Lane
 from lgssl_napari.state import Picture, WorkState
 from lgssl_napari.strokes import Stopwatch, Strokes
 from src_core.types import MaskStatus, Revision
@@ -32,11 +34,12 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A model's mask that was taken into the annotation."""
+    """A model's mask that was taken into the annotation, and what it was cut from."""
 
     mask: Mask
     model: str
     prompt: str
+    probability: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Loaded:
     mask: Mask
     status: MaskStatus
     revision: int | None
+    reviewer: str = ""
 
 
 class Annotating:
@@ -56,6 +60,9 @@ class Annotating:
     desk : Desk
         Shared state.
     """
+
+    settled = Signal()
+    """The mask at hand is what is saved: another was loaded, or this one was saved."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -96,9 +103,14 @@ class Annotating:
             ids = [row.id for row in rows]
             position = ids.index(image_id) if image_id in ids else -1
             work = WorkState(
-                picture.image, position, target, reason=reason, history=tuple(past)
+                picture.image,
+                position,
+                target,
+                reason=reason,
+                history=tuple(past),
+                scribbling=replace(self._desk.state.work.scribbling, kind=0),
             )
-            self._desk.update(work=work, answer=None, question=None)
+            self._desk.update(work=work, answer=None, question=None, comparing="")
             self.show(loaded, picture)
             then()
 
@@ -168,9 +180,6 @@ class Annotating:
         target, project = self._desk.state.work.target, self._desk.state.project
         ids = [t.id for t in project.targets] if project else []
         colour = ids.index(target.id) if target and target.id in ids else len(ids)
-        self.saved = loaded.mask
-        self.proposal = None
-        self.watch.start()
         self.strokes.reset()
         name = target.name if target else ""
         if picture is not None:
@@ -178,8 +187,18 @@ class Annotating:
         else:
             self._desk.canvas.set_annotation(loaded.mask, name, colour)
         self._desk.update_work(
-            status=loaded.status, revision=loaded.revision, dirty=False
+            status=loaded.status,
+            revision=loaded.revision,
+            reviewer=loaded.reviewer,
+            dirty=False,
         )
+        self.settle(loaded.mask)
+
+    def settle(self, mask: Mask) -> None:
+        """Take a mask for what is saved, and begin to count a person's time."""
+        self.saved, self.proposal = mask, None
+        self.watch.start()
+        self.settled.emit()
 
     # ---------------------------------------------------------------- changing
     def unsaved(self) -> bool:
@@ -211,7 +230,6 @@ class Annotating:
     def edit(self, name: str) -> None:
         """Apply one of the corrections of :data:`EDITS`."""
         before = self._desk.canvas.annotation()
-        apply = EDITS[name].apply
 
         def done(after: Mask) -> None:
             if not np.array_equal(self._desk.canvas.annotation(), before):
@@ -221,7 +239,12 @@ class Annotating:
             else:
                 self._desk.canvas.edit_annotation(after)
 
-        self._desk.run(lambda: apply(before), done, busy=EDITS[name].label)
+        self._desk.run(
+            lambda: self._desk.helper.call(edited, name, before),
+            done,
+            lane=Lane.EDIT,
+            busy=EDITS[name].label,
+        )
 
     def _edited(self) -> None:
         # napari tells of a stroke before it is in the data: look a moment later.
@@ -244,4 +267,4 @@ def load(project: Project, image: Image, target: Target | None) -> Loaded:
     if mask is None:
         empty = np.zeros(image.spatial_shape, np.uint8)
         return Loaded(empty, MaskStatus.UNLABELLED, None)
-    return Loaded(mask.read(), mask.status, mask.revision)
+    return Loaded(mask.read(), mask.status, mask.revision, mask.reviewer)

@@ -9,16 +9,14 @@ import numpy as np
 
 from lgssl_napari.annotating import Annotating, Proposal, nothing
 from lgssl_napari.lanes import Lane
-from lgssl_napari.models import Heard, LoadModel, ModelLike, hear, load_model
-from lgssl_napari.snapshot import read_project
-from lgssl_napari.state import Choice, Level, ProjectState
+from lgssl_napari.state import Choice, Level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lgssl_napari.desk import Desk
+    from lgssl_napari.models import Answers, Heard
     from lgssl_napari.saving import Saving
-    from src_core.store import Project
     from src_core.types import Target
 
 
@@ -33,8 +31,8 @@ class Asking:
         Gets what is accepted.
     saving : Saving
         Guards what is not saved.
-    load : callable
-        Loads a version of a project.
+    answers : Answers
+        Asks the models.
     """
 
     def __init__(
@@ -42,19 +40,23 @@ class Asking:
         desk: Desk,
         annotating: Annotating,
         saving: Saving,
-        load: LoadModel = load_model,
+        answers: Answers,
     ) -> None:
         self._desk, self._annotating, self._saving = desk, annotating, saving
-        self._load = load
-        self._loaded: tuple[object, str, ModelLike] | None = None
+        self._answers = answers
         self._probability: NDArray[np.float32] | None = None
         self._ticket = 0
 
-    def model(self, project: Project, version: str) -> ModelLike:
-        """Return the version, loaded once; runs in the lane of the model."""
-        if self._loaded is None or self._loaded[:2] != (project.path, version):
-            self._loaded = (project.path, version, self._load(project, version))
-        return self._loaded[2]
+    def warm(self) -> None:
+        """Load the model that answers before it is asked for the first time."""
+        project, shown = self._desk.project, self._desk.state.project
+        version = shown.version if shown else None
+        if project is not None and version is not None:
+            self._desk.run(
+                lambda: self._answers.warm(project, version),
+                lambda _: None,
+                lane=Lane.MODEL,
+            )
 
     # ------------------------------------------------------------------ asking
     def ask(self, prompt: str) -> None:
@@ -92,23 +94,27 @@ class Asking:
         if version is None:
             self._without_model(prompt, named)
             return
-        image, pixels = state.work.image, self._desk.pixels
-        if image is None or pixels is None:
+        image = state.work.image
+        if image is None:
             return
-        targets = state.project.targets
         self._ticket += 1
         ticket = self._ticket
-
-        def work() -> Heard:
-            model = self.model(project, version)
-            return hear(model, image, pixels, prompt, targets)
 
         def done(heard: Heard) -> None:
             now = self._desk.state.work.image
             if ticket == self._ticket and now is not None and now.id == image.id:
                 self._show(heard)
 
-        self._desk.run(work, done, lane=Lane.MODEL, busy=f"Looking for '{prompt}'")
+        def failed(error: Exception) -> None:
+            self._desk.fail(error, Choice("Ask again", lambda: self.ask(prompt)))
+
+        self._desk.run(
+            lambda: self._answers.hear(project, version, image.id, prompt),
+            done,
+            lane=Lane.MODEL,
+            busy=f"Looking for '{prompt}'",
+            failed=failed,
+        )
 
     def _without_model(self, prompt: str, named: Target | None) -> None:
         state = self._desk.state
@@ -155,11 +161,19 @@ class Asking:
             answer=replace(answer, pixels=int(mask.sum()), shown=True, cut=cut)
         )
 
+    def probability_of(self, target: Target | None) -> NDArray[np.float32] | None:
+        """Return the probability behind the preview, or behind what was accepted."""
+        answer, accepted = self._desk.state.answer, self._annotating.proposal
+        asked = answer.target if answer is not None else None
+        if asked is not None and target is not None and asked.id == target.id:
+            return self._probability
+        return accepted.probability if accepted is not None else None
+
     # --------------------------------------------------------------- answering
     def show_anyway(self) -> None:
         """Show the mask of something that was not found."""
         if self._desk.state.answer is not None:
-            self._draw(self._desk.state.answer.cut)
+            self._draw(self._desk.state.answer.honest_cut)
 
     def cut(self, threshold: float) -> None:
         """Cut the probability elsewhere than at one half."""
@@ -207,7 +221,7 @@ class Asking:
             )
             return
         if mode != "keep":
-            proposal = Proposal(mask, answer.version, answer.prompt)
+            proposal = Proposal(mask, answer.version, answer.prompt, probability)
             self._annotating.accept(proposal, mode or "replace")
         self.forget()
 
@@ -227,13 +241,13 @@ class Asking:
         if project is None:
             return
 
-        def work() -> tuple[Target, ProjectState]:
+        def work() -> tuple[Target, tuple[Target, ...]]:
             target = project.add_target(name, [wording], self._desk.who)
-            return target, read_project(project)
+            return target, tuple(project.targets())
 
-        def done(outcome: tuple[Target, ProjectState]) -> None:
-            target, state = outcome
-            self._desk.update(project=state)
+        def done(outcome: tuple[Target, tuple[Target, ...]]) -> None:
+            target, targets = outcome
+            self._desk.update_project(targets=targets)
             answer = self._desk.state.answer
             if answer is not None and answer.prompt == wording:
                 same = answer.target is not None and answer.target.id == target.id

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from psygnal import SignalInstance
@@ -14,18 +17,32 @@ if TYPE_CHECKING:
     Mask = NDArray[np.uint8]  # 0 and 1 over the image's spatial shape
 
 
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One mask beside others: what stands above it, and its 0 and 1."""
+
+    title: str
+    mask: Mask
+
+
 class Canvas(Protocol):
-    """Draws one image, one mask that can be edited, and one that cannot.
+    """Draws one image, one mask that can be edited, and others that cannot.
 
     Attributes
     ----------
-    edited : SignalInstance
-        Emitted without arguments when the person changed the annotation by hand.
+    edited, stroked : SignalInstance
+        Emitted without arguments when the person changed the annotation by hand, and
+        when a stroke was drawn.
     """
 
     @property
     def edited(self) -> SignalInstance:
         """Emitted when the person changed the annotation by hand."""
+        ...
+
+    @property
+    def stroked(self) -> SignalInstance:
+        """Emitted when the person drew a stroke."""
         ...
 
     def show_image(self, picture: Picture, mask: Mask, name: str, colour: int) -> None:
@@ -74,6 +91,50 @@ class Canvas(Protocol):
 
     def show_probability(self, visible: bool) -> None:
         """Show or hide the heat map of the preview's probability."""
+        ...
+
+    def draw_strokes(self, kind: int) -> None:
+        """Let the person draw strokes.
+
+        Parameters
+        ----------
+        kind : int
+            :data:`lgssl_napari.refine.INSIDE`, ``OUTSIDE``, or 0 to draw on the
+            annotation again.
+        """
+        ...
+
+    def strokes(self) -> Mask:
+        """Return a copy of the strokes: ``INSIDE``, ``OUTSIDE``, 0 elsewhere."""
+        ...
+
+    def clear_strokes(self) -> None:
+        """Forget the strokes; the annotation is drawn on again."""
+        ...
+
+    def plane(self) -> int | None:
+        """Return which plane of a volume is visible; None for a flat image."""
+        ...
+
+    def set_neighbours(self, labels: Mask, names: Sequence[tuple[str, int]]) -> None:
+        """Show the masks of other targets, which cannot be edited.
+
+        Parameters
+        ----------
+        labels : ndarray
+            0, or the number of a target, over the image's spatial shape.
+        names : sequence of (str, int)
+            Name and place among the project's targets of number 1, 2, and so on; none
+            hides them.
+        """
+        ...
+
+    def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
+        """Show several masks of an image side by side, instead of what is open."""
+        ...
+
+    def hide_panes(self) -> None:
+        """Put back what was open."""
         ...
 
     def clear(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lgssl_napari.lanes import Lane
 from lgssl_napari.state import Level
@@ -13,20 +12,11 @@ if TYPE_CHECKING:
     from lgssl_napari.annotating import Annotating
     from lgssl_napari.asking import Asking
     from lgssl_napari.desk import Desk
+    from lgssl_napari.models import Answers
     from src_core.acquire import Pick
-    from src_core.store import Project
 
 AHEAD = 12
 """Picks drawn at once: asking the model about every candidate takes seconds."""
-
-Choose = Callable[["Project", Any, int], "list[Pick]"]
-
-
-def choose(project: Project, model: Any, count: int) -> list[Pick]:
-    """Let the strategy of the core pick; without a model it draws by chance."""
-    from src_core.rounds.choose import next_picks
-
-    return next_picks(project, model, count)
 
 
 class Choosing:
@@ -39,9 +29,9 @@ class Choosing:
     annotating : Annotating
         Opens the image.
     asking : Asking
-        Gives the model, and asks it for the target that was picked.
-    choose : callable
-        Picks from a project with a model or without.
+        Asks for the target that was picked.
+    answers : Answers
+        Picks with a model or without.
     """
 
     def __init__(
@@ -49,10 +39,10 @@ class Choosing:
         desk: Desk,
         annotating: Annotating,
         asking: Asking,
-        choose: Choose = choose,
+        answers: Answers,
     ) -> None:
         self._desk, self._annotating, self._asking = desk, annotating, asking
-        self._choose = choose
+        self._answers = answers
         self._queue: list[Pick] = []
         self._seen: set[tuple[str, str]] = set()
 
@@ -66,11 +56,11 @@ class Choosing:
         state = self._desk.state
         if state.project is None or not state.project.images:
             return
-        rows = [row for row in state.project.images if row.split is Split.TRAIN]
-        untouched = [row for row in rows if not row.finished]
-        first = next(iter((*untouched, *rows, *state.project.images)))
+        untouched = state.project.first
+        train = (row.id for row in state.project.images if row.split is Split.TRAIN)
+        first = untouched or next(train, state.project.images[0].id)
         reason = "nobody has labelled it yet" if untouched else ""
-        self._annotating.open(first.id, reason=reason, then=self._asking.follow)
+        self._annotating.open(first, reason=reason, then=self._asking.follow)
 
     def next(self) -> None:
         """Open the image that teaches the model most."""
@@ -82,11 +72,7 @@ class Choosing:
         if pick is not None:
             self._show(pick)
             return
-        version = desk.state.project.version
-
-        def work() -> list[Pick]:
-            model = self._asking.model(project, version) if version else None
-            return self._choose(project, model, AHEAD + len(self._seen))
+        version, count = desk.state.project.version, AHEAD + len(self._seen)
 
         def done(picks: list[Pick]) -> None:
             self._queue = list(picks)
@@ -100,7 +86,12 @@ class Choosing:
             else:
                 self._show(pick)
 
-        desk.run(work, done, lane=Lane.MODEL, busy="Choosing the next image")
+        desk.run(
+            lambda: self._answers.picks(project, version, count),
+            done,
+            lane=Lane.MODEL,
+            busy="Choosing the next image",
+        )
 
     def step(self, by: int) -> None:
         """Open the image before or after in the list."""

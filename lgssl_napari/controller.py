@@ -20,16 +20,21 @@ from typing import TYPE_CHECKING, Any
 
 from lgssl_napari.annotating import Annotating
 from lgssl_napari.asking import Asking
-from lgssl_napari.choosing import Choose, Choosing, choose
+from lgssl_napari.choosing import Choosing
 from lgssl_napari.desk import Desk, log_traceback
+from lgssl_napari.helper import HelperProcess
+from lgssl_napari.judging import Judging
 from lgssl_napari.lanes import Lane
-from lgssl_napari.models import LoadModel, load_model
+from lgssl_napari.models import AnswersAside
+from lgssl_napari.neighbours import Neighbours
 from lgssl_napari.past import Past
 from lgssl_napari.projects import Projects
 from lgssl_napari.recent import Recent
 from lgssl_napari.recovery import Recovery
+from lgssl_napari.refining import Refining
 from lgssl_napari.saving import Saving
 from lgssl_napari.state import Choice, Level, PanelState
+from lgssl_napari.tour import Tour
 from lgssl_napari.training import EngineLike, Training, local_engine
 
 if TYPE_CHECKING:
@@ -39,7 +44,9 @@ if TYPE_CHECKING:
     from psygnal import SignalInstance
 
     from lgssl_napari.canvas import Canvas
+    from lgssl_napari.helper import HelperLike
     from lgssl_napari.lanes import Runner
+    from lgssl_napari.models import Answers
 
 
 class Controller:
@@ -55,12 +62,14 @@ class Controller:
         The author of what is saved; the account's name if empty.
     recent : Recent, optional
         Remembers what was opened.
-    load : callable
-        Loads a model version.
+    helper : HelperLike, optional
+        Works in a process of its own.
+    answers : Answers, optional
+        Asks the models.
     start_engine : callable
         Makes the engine that trains.
-    choose_next : callable
-        Picks what to label next.
+    tour_file : Path, optional
+        Remembers that the tour was seen.
     log : callable
         Keeps tracebacks.
     """
@@ -71,22 +80,30 @@ class Controller:
         runner: Runner,
         who: str = "",
         recent: Recent | None = None,
-        load: LoadModel = load_model,
+        helper: HelperLike | None = None,
+        answers: Answers | None = None,
         start_engine: Callable[[], EngineLike] = local_engine,
-        choose_next: Choose = choose,
+        tour_file: Path | None = None,
         log: Callable[[Exception], Path] = log_traceback,
     ) -> None:
-        self._desk = Desk(canvas, runner, who, log)
-        self._annotating = Annotating(self._desk)
-        self._saving = Saving(self._desk, self._annotating)
-        self._recovery = Recovery(self._desk, self._annotating)
-        self._past = Past(self._desk, self._annotating, self._saving)
-        self._asking = Asking(self._desk, self._annotating, self._saving, load)
-        self._choosing = Choosing(
-            self._desk, self._annotating, self._asking, choose_next
+        helper = helper or HelperProcess()
+        answers = answers or AnswersAside(helper)
+        desk = Desk(canvas, runner, helper, who, log)
+        self._desk = desk
+        self._annotating = Annotating(desk)
+        self._saving = Saving(desk, self._annotating)
+        self._recovery = Recovery(desk, self._annotating)
+        self._past = Past(desk, self._annotating, self._saving)
+        self._asking = Asking(desk, self._annotating, self._saving, answers)
+        self._refining = Refining(desk, self._annotating, self._asking)
+        self._neighbours = Neighbours(desk, self._annotating)
+        self._choosing = Choosing(desk, self._annotating, self._asking, answers)
+        self._judging = Judging(desk, answers)
+        self._training = Training(
+            desk, self._new_model, self._judging.judge, start_engine
         )
-        self._training = Training(self._desk, self._new_model, start_engine)
-        self._projects = Projects(self._desk, self._opened, recent or Recent())
+        self._projects = Projects(desk, self._opened, recent or Recent())
+        self._tour = Tour(desk, tour_file)
         self._opens_next = True
 
     @property
@@ -108,12 +125,39 @@ class Controller:
     def start(self) -> None:
         """Read what the empty panel shows."""
         self._projects.list_recent()
+        self._tour.offer()
 
-    def in_background(
-        self, work: Callable[[], Any], done: Callable[[Any], None]
+    def elsewhere(
+        self,
+        done: Callable[[Any], None],
+        missed: Callable[[], None],
+        function: Callable[..., Any],
+        *given: Any,
     ) -> None:
-        """Let a panel do something slow, such as a plot, off its thread."""
-        self._desk.run(work, done, lane=Lane.PLOT)
+        """Let a panel have a picture made in the helper; without one it goes on."""
+        self._desk.run(
+            lambda: self._desk.helper.call(function, *given),
+            done,
+            lane=Lane.PLOT,
+            failed=lambda _: missed(),
+        )
+
+    def name_author(self, who: str) -> None:
+        """Say who works here, where an account is shared."""
+        self._desk.update(who=" ".join(who.split()))
+
+    # --------------------------------------------------------------------- tour
+    def begin_tour(self) -> None:
+        """Show the first of five steps."""
+        self._tour.begin()
+
+    def next_step(self) -> None:
+        """Show the next step of the tour."""
+        self._tour.next()
+
+    def end_tour(self) -> None:
+        """End the tour for good."""
+        self._tour.leave()
 
     def open_project(self, path: Path) -> None:
         """Open a project."""
@@ -161,6 +205,7 @@ class Controller:
     # -------------------------------------------------------------------- asking
     def ask(self, prompt: str) -> None:
         """Find what the prompt says."""
+        self._judging.leave()
         self._asking.ask(prompt)
 
     def show_anyway(self) -> None:
@@ -197,6 +242,27 @@ class Controller:
         if self.state.work.image is not None:
             self._annotating.edit(name)
 
+    def scribble(self, kind: int) -> None:
+        """Draw strokes inside or outside, or paint again."""
+        self._judging.leave()
+        self._refining.scribble(kind)
+
+    def refine(self) -> None:
+        """Find the outline anew from the strokes."""
+        self._refining.refine()
+
+    def clear_strokes(self) -> None:
+        """Forget the strokes; the mask stays."""
+        self._refining.forget()
+
+    def refine_by(self, method: str, whole: bool, at_each_stroke: bool) -> None:
+        """Choose how strokes are used."""
+        self._refining.choose(method, whole, at_each_stroke)
+
+    def show_neighbours(self, visible: bool) -> None:
+        """Show the saved masks of the other targets, or hide them."""
+        self._neighbours.show(visible)
+
     def save(self) -> None:
         """Save the mask as done."""
         self._saving.save(self._after_save)
@@ -225,11 +291,29 @@ class Controller:
     # ------------------------------------------------------------------- history
     def look_at(self, revision: int) -> None:
         """Show a revision in the preview."""
+        self._judging.leave()
         self._past.look_at(revision)
 
     def restore(self, revision: int) -> None:
         """Let a revision stand again."""
         self._past.restore(revision)
+
+    def sign_off(self) -> None:
+        """Sign the mask at hand off, as a second person."""
+        self._past.sign_off()
+
+    # ------------------------------------------------------------------- judging
+    def judge(self, version: str = "") -> None:
+        """Read what a version changed, by default the newest."""
+        self._judging.judge(version)
+
+    def compare(self, image: str, target: str) -> None:
+        """Show old mask, new mask and truth side by side."""
+        self._judging.compare(image, target)
+
+    def leave_comparison(self) -> None:
+        """Go back to what was open."""
+        self._judging.leave()
 
     # ------------------------------------------------------------------ training
     def retrain(
@@ -283,6 +367,7 @@ class Controller:
         """End the worker, close the project, take no more work."""
         self._desk.runner.close()
         self._training.close()
+        self._desk.helper.close()
         project, self._desk.project = self._desk.project, None
         if project is not None:
             project.close()
@@ -299,6 +384,8 @@ class Controller:
         self._saving.leave(then)
 
     def _leave_image(self, then: Callable[[], None]) -> None:
+        self._judging.leave()
+
         def left() -> None:
             self._asking.forget()
             then()
@@ -318,3 +405,4 @@ class Controller:
         self._choosing.reset()
         self._choosing.begin()
         self._recovery.look()
+        self._asking.warm()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lgssl_napari.canvas import Canvas
+    from lgssl_napari.helper import HelperLike
     from src_core.store import Project
 
 T = TypeVar("T")
@@ -42,6 +43,8 @@ class Desk:
         Where images and masks are drawn.
     runner : Runner
         Where blocking work runs.
+    helper : HelperLike
+        Where that of it runs which must not slow the window down.
     who : str
         The author of what is saved; the account's name if empty.
     log : callable
@@ -57,17 +60,23 @@ class Desk:
         self,
         canvas: Canvas,
         runner: Runner,
+        helper: HelperLike,
         who: str = "",
         log: Callable[[Exception], Path] = log_traceback,
     ) -> None:
-        self.canvas, self.runner, self.who = canvas, runner, who
-        self.state = PanelState()
+        self.canvas, self.runner, self.helper = canvas, runner, helper
+        self.state = PanelState(who=who)
         self.project: Project | None = None
         self.pixels: NDArray[np.generic] | None = None
         self._log = log
         self._busy: dict[int, str] = {}
         self._started = 0
         self._epoch = 0
+
+    @property
+    def who(self) -> str:
+        """The author of what is saved; the account's name if empty."""
+        return self.state.who
 
     # ------------------------------------------------------------------- state
     def update(self, **changes: Any) -> None:
@@ -105,7 +114,15 @@ class Desk:
         self._epoch += 1
         self._busy.clear()
         self.project, self.pixels = project, None
-        self.update(project=None, work=WorkState(), answer=None, question=None, busy="")
+        self.update(
+            project=None,
+            work=WorkState(scribbling=replace(self.state.work.scribbling, kind=0)),
+            answer=None,
+            question=None,
+            judgement=None,
+            comparing="",
+            busy="",
+        )
 
     # ------------------------------------------------------------------- words
     def say(

@@ -105,3 +105,8 @@ EDITS: dict[str, Edit] = {
         interpolate,
     ),
 }
+
+
+def edited(name: str, mask: Mask) -> Mask:
+    """Return a mask with one of the corrections; for the helper process."""
+    return EDITS[name].apply(mask)

@@ -22,6 +22,7 @@ class Lane(StrEnum):
 
     STORE = "store"
     MODEL = "model"
+    EDIT = "edit"
     TRAIN = "train"
     PLOT = "plot"
 

@@ -1,4 +1,4 @@
-"""The canvas on a napari viewer: four layers of our own, and no other is touched."""
+"""The canvas on a napari viewer: layers of our own, and no other is touched."""
 
 from __future__ import annotations
 
@@ -7,24 +7,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from lgssl_napari import looks
+from lgssl_napari.looks import (
+    LABEL,
+    PROPOSED,
+    UNKNOWN,
+    colour_of,
+    for_display,
+    name_and_scale,
+    paint_in,
+    set_visible,
+)
+from lgssl_napari.panes import Panes
+from lgssl_napari.refine import INSIDE, OUTSIDE
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
+    from lgssl_napari.canvas import Pane
     from lgssl_napari.state import Picture
 
     Mask = NDArray[np.uint8]
 
-# Told apart with the common colour blindnesses; what is warm is left to proposals, so
-# that a model's opinion is never taken for a saved mask.
-COLOURS = ("#56b4e9", "#009e73", "#cc79a7", "#8c7ae6", "#a6d854", "#e7298a", "#7fe5d8")
-PROPOSED = "#ff9f1c"
 NAMELESS = "Annotation (say what it is)"
-UNKNOWN = "#ffffff"
-ANNOTATION, PROPOSAL, HEAT = "Annotation", "Proposal", "Probability"
-SHADE = "lgssl shade"
-LABEL = 1
+ANNOTATION, PROPOSAL, HEAT, STROKES = "Annotation", "Proposal", "Probability", "Strokes"
+NEIGHBOURS = "Other masks"
+STROKE_SHADES = {INSIDE: looks.INSIDE, OUTSIDE: looks.OUTSIDE}
+STROKE_NAMES = {INSIDE: "inside", OUTSIDE: "outside"}
+BRUSH = 4
+"""Of strokes, in pixels: they are drawn inside of things."""
 
 
 class NapariCanvas:
@@ -41,6 +56,7 @@ class NapariCanvas:
     """
 
     edited = Signal()
+    stroked = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -53,21 +69,25 @@ class NapariCanvas:
         self._shape: tuple[int, ...] = ()
         self._scale: tuple[float, ...] = ()
         self._heat_wanted = False
+        self._panes = Panes(viewer)
 
     # ------------------------------------------------------------------- image
     def show_image(self, picture: Picture, mask: Mask, name: str, colour: int) -> None:
         """Replace image and annotation; the preview becomes empty."""
+        self._panes.hide()
         image = picture.image
         pixels, is_rgb = for_display(picture.pixels, image.axes)
         self._shape = image.spatial_shape
         self._scale = image.spacing or (1.0,) * len(self._shape)
         scale = (1.0,) * (pixels.ndim - is_rgb - len(self._scale)) + self._scale
         self.clear_preview()
+        self.clear_strokes()
+        self.set_neighbours(mask, ())
         kind = (is_rgb, len(scale))
         layer = self._images.get(kind)
         if layer is not None and layer in self._viewer.layers:
             layer.data = pixels
-            _name_and_scale(layer, image.name, scale)
+            name_and_scale(layer, image.name, scale)
             if not is_rgb:
                 layer.reset_contrast_limits()
         else:
@@ -77,14 +97,14 @@ class NapariCanvas:
             self._viewer.layers.move(self._viewer.layers.index(layer), 0)
             self._images[kind] = layer
         for other in self._images.values():
-            _set_visible(other, other is layer)
+            set_visible(other, other is layer)
         self.set_annotation(mask, name, colour)
         self._viewer.reset_view()
 
     def clear(self) -> None:
         """Remove the layers that were made here."""
-        made = (*self._heats.values(), *self._masks.values(), *self._images.values())
-        for layer in made:
+        self._panes.clear()
+        for layer in self._made():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self._images, self._masks, self._heats = {}, {}, {}
@@ -94,7 +114,8 @@ class NapariCanvas:
     def set_annotation(self, mask: Mask, name: str, colour: int) -> None:
         """Replace the annotation as something new that cannot be undone."""
         layer = self._labels(ANNOTATION, mask.copy(), name or NAMELESS)
-        self._paint_in(layer, COLOURS[colour % len(COLOURS)] if name else UNKNOWN)
+        shade = colour_of(colour) if name else UNKNOWN
+        paint_in(layer, {LABEL: shade}, {LABEL: name or "not named yet"})
         self._annotation = layer
         self._viewer.layers.selection.active = layer
 
@@ -120,9 +141,9 @@ class NapariCanvas:
     ) -> None:
         """Show a mask that cannot be edited, and what it was cut from."""
         layer = self._labels(PROPOSAL, mask, name)
-        self._paint_in(layer, PROPOSED)
+        paint_in(layer, {LABEL: PROPOSED}, {LABEL: name})
         layer.editable = False
-        _set_visible(layer, True)
+        set_visible(layer, True)
         self._preview, self._probability = layer, probability
         self._put_below(layer, self._annotation)
         self._show_heat()
@@ -132,8 +153,8 @@ class NapariCanvas:
     def clear_preview(self) -> None:
         """Show no preview and no probability."""
         if self._preview is not None:
-            _set_visible(self._preview, False)
-            _name_and_scale(self._preview, PROPOSAL, self._preview.scale)
+            set_visible(self._preview, False)
+            name_and_scale(self._preview, PROPOSAL, self._preview.scale)
         self._preview = self._probability = None
         self._show_heat()
 
@@ -147,11 +168,11 @@ class NapariCanvas:
         layer = self._heats.get(ndim)
         if probability is None or not self._heat_wanted:
             for made in self._heats.values():
-                _set_visible(made, False)
+                set_visible(made, False)
             return
         if layer is not None and layer in self._viewer.layers:
             layer.data = probability
-            _name_and_scale(layer, HEAT, self._scale)
+            name_and_scale(layer, HEAT, self._scale)
         else:
             layer = self._viewer.add_image(
                 probability,
@@ -163,17 +184,96 @@ class NapariCanvas:
             )
             self._heats[ndim] = layer
             self._viewer.layers.selection.active = self._annotation
-        _set_visible(layer, True)
+        set_visible(layer, True)
         self._put_below(layer, self._preview)
 
+    # ----------------------------------------------------------------- strokes
+    def draw_strokes(self, kind: int) -> None:
+        """Let the person draw strokes of a kind; 0 goes back to the annotation."""
+        if not kind:
+            self._viewer.layers.selection.active = self._annotation
+            return
+        layer = self._strokes()
+        is_new = layer is None
+        if layer is None:
+            layer = self._labels(STROKES, np.zeros(self._shape, np.uint8), STROKES)
+            paint_in(layer, STROKE_SHADES, STROKE_NAMES)
+        set_visible(layer, True)
+        self._viewer.layers.move(self._viewer.layers.index(layer), -1)
+        self._viewer.layers.selection.active = layer
+        layer.mode, layer.selected_label = "paint", kind
+        if is_new:
+            layer.brush_size = BRUSH
+
+    def strokes(self) -> Mask:
+        """Return a copy of the strokes: 1 inside, 2 outside, 0 elsewhere."""
+        layer = self._strokes()
+        if layer is None:
+            return np.zeros(self._shape, np.uint8)
+        return np.array(layer.data, np.uint8)
+
+    def clear_strokes(self) -> None:
+        """Forget the strokes; the annotation is drawn on again."""
+        for (role, _), layer in self._masks.items():
+            if role == STROKES and layer.visible:
+                layer.data = np.zeros(layer.data.shape, np.uint8)
+                set_visible(layer, False)
+                self._viewer.layers.selection.active = self._annotation
+
+    def plane(self) -> int | None:
+        """Return which plane of a volume is visible; None for a flat image."""
+        if len(self._shape) < 3:
+            return None
+        return int(self._viewer.dims.current_step[self._viewer.dims.ndim - 3])
+
+    # ------------------------------------------------------- what else there is
+    def set_neighbours(self, labels: Mask, names: Sequence[tuple[str, int]]) -> None:
+        """Show the masks of other targets, which cannot be edited; none hides them."""
+        if not names:
+            for (role, _), made in self._masks.items():
+                if role == NEIGHBOURS:
+                    set_visible(made, False)
+            return
+        layer = self._labels(NEIGHBOURS, labels, NEIGHBOURS)
+        numbers = range(1, len(names) + 1)
+        paint_in(
+            layer,
+            {n: colour_of(c) for n, (_, c) in zip(numbers, names, strict=True)},
+            {n: name for n, (name, _) in zip(numbers, names, strict=True)},
+        )
+        layer.editable, layer.contour = False, 1
+        set_visible(layer, True)
+        self._put_below(layer, self._annotation)
+        self._viewer.layers.selection.active = self._annotation
+
+    def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
+        """Show several masks of an image side by side, instead of what is open."""
+        spacing = picture.image.spacing or (1.0,) * len(picture.image.spatial_shape)
+        self._panes.show(picture, panes, spacing, self._made())
+
+    def hide_panes(self) -> None:
+        """Put back what was open."""
+        if self._panes.shown:
+            self._panes.hide()
+            self._viewer.layers.selection.active = self._annotation
+
     # ---------------------------------------------------------------- plumbing
+    def _made(self) -> list[Layer]:
+        return [*self._heats.values(), *self._masks.values(), *self._images.values()]
+
+    def _strokes(self) -> Labels | None:
+        """Return the layer of strokes if it fits the image and is in use."""
+        layer = self._masks.get((STROKES, len(self._shape)))
+        fits = layer is not None and layer.data.shape == self._shape and layer.visible
+        return layer if fits and layer in self._viewer.layers else None
+
     def _labels(self, role: str, mask: Mask, name: str) -> Labels:
         """Return the layer of a role, filled; one for flat images, one for volumes."""
         layer = self._masks.get((role, mask.ndim))
         if layer is not None and layer in self._viewer.layers:
             layer.editable = True  # data of a locked layer may not be replaced
             layer.data = mask
-            _name_and_scale(layer, name, self._scale)
+            name_and_scale(layer, name, self._scale)
         else:
             layer = self._viewer.add_labels(
                 mask, name=name, scale=self._scale, opacity=0.5
@@ -183,20 +283,16 @@ class NapariCanvas:
             self._masks[role, mask.ndim] = layer
         for (other, ndim), made in self._masks.items():
             if other == role and ndim != mask.ndim:
-                _set_visible(made, False)
+                set_visible(made, False)
         if role == ANNOTATION:
-            _set_visible(layer, True)
+            set_visible(layer, True)
         return layer
-
-    def _paint_in(self, layer: Labels, shade: str) -> None:
-        """Show every label in one colour; a new colormap is dear, so only if it is."""
-        if layer.metadata.get(SHADE) != shade:
-            layer.colormap = one_colour(shade)
-            layer.metadata = {SHADE: shade}
 
     def _painted(self, event: Any) -> None:
         if event.source is self._annotation:
             self.edited.emit()
+        elif event.source is self._masks.get((STROKES, len(self._shape))):
+            self.stroked.emit()
 
     def _put_below(self, layer: Layer, other: Layer | None) -> None:
         layers = self._viewer.layers
@@ -214,49 +310,3 @@ class NapariCanvas:
         sizes = mask.sum(axis=(1, 2))
         if sizes.any() and not (here < len(sizes) and sizes[here]):
             self._viewer.dims.set_current_step(axis, int(sizes.argmax()))
-
-
-def _name_and_scale(layer: Layer, name: str, scale: Any) -> None:
-    """Set both where they differ: each event of a layer redraws all of it."""
-    if layer.name != name:
-        layer.name = name
-    if not np.array_equal(layer.scale, scale):
-        layer.scale = scale
-
-
-def _set_visible(layer: Layer, visible: bool) -> None:
-    if layer.visible != visible:
-        layer.visible = visible
-
-
-def for_display(
-    pixels: NDArray[np.generic], axes: str
-) -> tuple[NDArray[np.generic], bool]:
-    """Return pixels as napari wants them, and whether they are colours.
-
-    Parameters
-    ----------
-    pixels : ndarray
-        With the axes ``"yx"``, ``"cyx"``, ``"zyx"`` or ``"czyx"``.
-    axes : str
-        As above.
-
-    Returns
-    -------
-    ndarray
-        With colours last where there are three or four of uint8; other channels
-        stay first and get a slider.
-    bool
-        Whether the last axis holds colours.
-    """
-    is_colour = axes[:1] == "c" and pixels.shape[0] in (3, 4)
-    if is_colour and pixels.dtype == np.uint8:
-        return np.moveaxis(pixels, 0, -1), True
-    return pixels, False
-
-
-def one_colour(shade: str) -> Any:
-    """Return a colormap that shows every label in one colour, and 0 not at all."""
-    from napari.utils.colormaps import DirectLabelColormap
-
-    return DirectLabelColormap(color_dict={None: shade, 0: "transparent", LABEL: shade})

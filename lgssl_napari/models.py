@@ -1,21 +1,36 @@
-"""The model behind the prompt line: loading it, and asking it."""
+"""The models behind the prompt line: loading, asking and comparing them.
+
+The window never does it itself: :class:`AnswersAside` has it done in the helper
+process, where :class:`Answerer` keeps what is loaded.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from lgssl_napari.results import Answer
+from src_core.errors import memory_ran_out
 
 if TYPE_CHECKING:
-    import numpy as np
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
+    from lgssl_napari.helper import HelperLike
+    from src_core.acquire import Pick
     from src_core.checkpoints import ModelCard
+    from src_core.config import DeviceName
     from src_core.predict import Prediction
     from src_core.store import Project
     from src_core.types import Image, Target
+
+    Mask = NDArray[np.uint8]
 
 TAKEN_FOR = 0.6
 """Similarity from which an unknown wording counts as a known target.
@@ -23,6 +38,8 @@ TAKEN_FOR = 0.6
 Measured with the default encoder on seven targets: other wordings of a target lie
 above 0.66, words that mean something else below 0.58.
 """
+KEPT = 2
+"""Loaded versions: the one that answers, and the one it is compared with."""
 
 
 class ModelLike(Protocol):
@@ -42,15 +59,18 @@ class ModelLike(Protocol):
         ...
 
 
-LoadModel = Callable[["Project", str], ModelLike]
+LoadModel = Callable[["Project", str, "DeviceName"], ModelLike]
 
 
-def load_model(project: Project, version: str) -> ModelLike:
-    """Load a model version; the first one brings torch into the process."""
+def load_model(project: Project, version: str, device: DeviceName) -> ModelLike:
+    """Load a model version."""
+    from src_core.devices import pick_device
     from src_core.predict import Predictor
 
     return Predictor.load(
-        project.models_dir / version, text_cache=project.cache_dir / "text"
+        project.models_dir / version,
+        pick_device(device),
+        text_cache=project.cache_dir / "text",
     )
 
 
@@ -62,6 +82,125 @@ class Heard:
     probability: NDArray[np.float32]
 
 
+class Answers(Protocol):
+    """What the controller asks for; each call blocks."""
+
+    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
+        """Ask a version for one prompt about one image."""
+        ...
+
+    def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
+        """Choose what to label next; by chance without a version."""
+        ...
+
+    def masks(
+        self, project: Project, versions: Sequence[str], image: str, target: str
+    ) -> list[Mask]:
+        """Return the mask of one target by each version."""
+        ...
+
+    def warm(self, project: Project, version: str) -> None:
+        """Load a version before it is needed."""
+        ...
+
+
+class Answerer:
+    """Asks model versions of an open project, each loaded once.
+
+    Parameters
+    ----------
+    load : callable
+        Loads a version of a project on a device.
+    """
+
+    def __init__(self, load: LoadModel = load_model) -> None:
+        self._load = load
+        self._models: OrderedDict[tuple[Path, str], ModelLike] = OrderedDict()
+
+    def model(self, project: Project, version: str) -> ModelLike:
+        """Return a version, loaded once."""
+        key = (project.path, version)
+        if key not in self._models:
+            self._keep(key, self._load(project, version, "auto"))
+        self._models.move_to_end(key)
+        return self._models[key]
+
+    def warm(self, project: Project, version: str) -> None:
+        """Load a version before it is needed."""
+        self.model(project, version)
+
+    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
+        """Ask a version for one prompt about one image."""
+        found = project.image(image)
+        pixels = np.asarray(project.pixels(found)[...])
+        targets = project.targets()
+        note = ""
+        try:
+            model = self.model(project, version)
+            heard = hear(model, found, pixels, prompt, targets)
+        except RuntimeError as error:
+            if not memory_ran_out(error):
+                raise
+            # A GPU that trains may have no room for a second network.
+            self._keep((project.path, version), self._load(project, version, "cpu"))
+            note = "The GPU's memory ran out: this was computed on the CPU."
+            heard = hear(self.model(project, version), found, pixels, prompt, targets)
+        return heard if not note else _noted(heard, note)
+
+    def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
+        """Choose what to label next; by chance without a version."""
+        from src_core.rounds.choose import next_picks
+
+        model: Any = self.model(project, version) if version else None
+        return next_picks(project, model, count)
+
+    def masks(
+        self, project: Project, versions: Sequence[str], image: str, target: str
+    ) -> list[Mask]:
+        """Return the mask of one target by each version."""
+        found, wanted = project.image(image), project.target(target)
+        pixels = np.asarray(project.pixels(found)[...])
+        asked = [wanted.wordings[0]]
+        models = (self.model(project, version) for version in versions)
+        return [m.predict(pixels, found.axes, asked, key=image)[0].mask for m in models]
+
+    def _keep(self, key: tuple[Path, str], model: ModelLike) -> None:
+        self._models[key] = model
+        while len(self._models) > KEPT:
+            self._models.popitem(last=False)
+
+
+class AnswersAside:
+    """The same answers, from the helper process, which opens the project itself.
+
+    Parameters
+    ----------
+    helper : HelperLike
+        Where the work is done.
+    """
+
+    def __init__(self, helper: HelperLike) -> None:
+        self._call = helper.call
+
+    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
+        """Ask a version for one prompt about one image."""
+        return self._call(_hear, project.path, version, image, prompt)
+
+    def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
+        """Choose what to label next; by chance without a version."""
+        return self._call(_picks, project.path, version, count)
+
+    def masks(
+        self, project: Project, versions: Sequence[str], image: str, target: str
+    ) -> list[Mask]:
+        """Return the mask of one target by each version."""
+        return self._call(_masks, project.path, tuple(versions), image, target)
+
+    def warm(self, project: Project, version: str) -> None:
+        """Load a version before it is needed."""
+        self._call(_warm, project.path, version)
+
+
 def hear(
     model: ModelLike,
     image: Image,
@@ -69,7 +208,7 @@ def hear(
     prompt: str,
     targets: Sequence[Target],
 ) -> Heard:
-    """Ask a model; runs in its lane."""
+    """Ask one loaded model."""
     from src_core.text import match_target
 
     match = match_target(prompt, targets, model.encoder)
@@ -84,9 +223,52 @@ def hear(
         present=prediction.present,
         score=prediction.score,
         threshold=model.card.presence.threshold,
+        peak=float(prediction.probability.max(initial=0.0)),
         version=prediction.version,
         pixels=int(prediction.mask.sum()),
         milliseconds=prediction.milliseconds,
         shown=False,
     )
     return Heard(answer, prediction.probability)
+
+
+def _noted(heard: Heard, note: str) -> Heard:
+    from dataclasses import replace
+
+    return Heard(replace(heard.answer, note=note), heard.probability)
+
+
+# ------------------------------------------------------------- in the helper process
+@cache
+def _answerer() -> Answerer:
+    return Answerer()
+
+
+def opened(path: Path) -> Project:
+    """Return a project for reading, opened once; in the helper process."""
+    if path not in _OPEN:
+        from src_core.store import Project
+
+        while _OPEN:
+            _OPEN.popitem()[1].close()
+        _OPEN[path] = Project.open(path)
+    return _OPEN[path]
+
+
+_OPEN: dict[Path, Project] = {}
+
+
+def _hear(path: Path, version: str, image: str, prompt: str) -> Heard:
+    return _answerer().hear(opened(path), version, image, prompt)
+
+
+def _picks(path: Path, version: str | None, count: int) -> list[Pick]:
+    return _answerer().picks(opened(path), version, count)
+
+
+def _masks(path: Path, versions: Sequence[str], image: str, target: str) -> list[Mask]:
+    return _answerer().masks(opened(path), versions, image, target)
+
+
+def _warm(path: Path, version: str) -> None:
+    _answerer().warm(opened(path), version)

@@ -16,16 +16,18 @@ from lgssl_napari.panels.guard import CloseGuard
 from lgssl_napari.panels.header import Header
 from lgssl_napari.panels.history import HistoryPanel
 from lgssl_napari.panels.images import ImagePanel
-from lgssl_napari.panels.keys import bind
+from lgssl_napari.panels.judge import JudgePanel
+from lgssl_napari.panels.keys import bind, press
 from lgssl_napari.panels.mask import MaskPanel
 from lgssl_napari.panels.parts import GAP, column, fit_width, scrolling
 from lgssl_napari.panels.prompt import PromptPanel
 from lgssl_napari.panels.start import StartPanel
 from lgssl_napari.panels.strip import Strip
 from lgssl_napari.panels.threads import Courier
+from lgssl_napari.panels.tour import TourPanel
 from lgssl_napari.panels.train import TrainPanel
-from lgssl_napari.panels.versions import VersionsPanel
-from lgssl_napari.plot import Plotter
+from lgssl_napari.plot import drawn
+from lgssl_napari.refine import INSIDE, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
     from lgssl_napari.lanes import Runner
+    from lgssl_napari.panels.curve import Curves
     from lgssl_napari.plot import Drawing
     from lgssl_napari.state import Message, PanelState
 
 WIDTH = 370
+PAGES = ("Label", "Train", "Results", "History")
 
 
 class SegmentByText(QWidget):  # type: ignore[misc]
@@ -59,7 +63,6 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         super().__init__()
         self._viewer = napari_viewer
         self._courier = Courier(self)
-        self._plotter = Plotter()
         self.controller = Controller(
             NapariCanvas(napari_viewer),
             runner or ThreadRunner(self._courier.deliver),
@@ -72,7 +75,7 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             AnswerPanel(),
         )
         self.mask, self.history = MaskPanel(), HistoryPanel()
-        self.train, self.versions = TrainPanel(), VersionsPanel()
+        self.train, self.judge, self.tour = TrainPanel(), JudgePanel(), TourPanel()
         self._shown: tuple[Any, ...] = (
             self.start,
             self.header,
@@ -81,8 +84,9 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             self.answer,
             self.mask,
             self.train,
-            self.versions,
+            self.judge,
             self.history,
+            self.tour,
             self.strip,
         )
         self._lay_out()
@@ -104,22 +108,23 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             self.mask.widget,
             stretch=True,
         )
-        train = column(self.train.widget, self.versions.widget, stretch=True)
+        train = column(self.train.widget, stretch=True)
+        judge = column(self.judge.widget, stretch=True)
         self.tabs = QTabWidget()
-        self._areas = [scrolling(page) for page in (label, train, self.start.widget)]
-        for title, page, area in zip(
-            ("Label", "Train"), (label, train), self._areas, strict=False
-        ):
+        pages = (label, train, judge)
+        self._areas = [scrolling(page) for page in (*pages, self.start.widget)]
+        for title, page, area in zip(PAGES, pages, self._areas, strict=False):
             page.layout().setContentsMargins(GAP, GAP, GAP, GAP)
             self.tabs.addTab(area, title)
         self.history.widget.layout().setContentsMargins(GAP, GAP, GAP, GAP)
-        self.tabs.addTab(self.history.widget, "History")
+        self.tabs.addTab(self.history.widget, PAGES[-1])
         self.pages = QStackedWidget()
         self.pages.addWidget(self._areas[-1])
         self.pages.addWidget(column(self.header.widget, self.tabs))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(GAP)
+        layout.addWidget(self.tour.widget)
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.strip.widget)
 
@@ -129,6 +134,9 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             (self.start.folder_chosen, verbs.open_folder),
             (self.start.project_chosen, verbs.open_project),
             (self.start.sample_wanted, verbs.try_sample),
+            (self.start.tour_wanted, verbs.begin_tour),
+            (self.tour.skipped, verbs.next_step),
+            (self.tour.ended, verbs.end_tour),
             (self.header.files_chosen, verbs.add_files),
             (self.header.close_wanted, verbs.close_project),
             (self.images.chosen, verbs.show_image),
@@ -143,19 +151,32 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             (self.mask.edit_wanted, verbs.edit),
             (self.mask.save_wanted, verbs.save),
             (self.mask.empty_wanted, verbs.mark_empty),
-            (self.mask.flag_wanted, verbs.flag),
+            (self.mask.others_wanted, verbs.show_neighbours),
+            (self.mask.strokes.scribbled, verbs.scribble),
+            (self.mask.strokes.refined, verbs.refine),
+            (self.mask.strokes.cleared, verbs.clear_strokes),
+            (self.mask.strokes.chosen, verbs.refine_by),
+            (self.mask.review.flagged, verbs.flag),
+            (self.mask.review.named, verbs.name_author),
+            (self.mask.review.signed, verbs.sign_off),
             (self.mask.next_wanted, verbs.next_image),
             (self.mask.next_after_save, verbs.open_next),
             (self.train.retrain_wanted, verbs.retrain_for),
-            (self.train.curve.wanted, self._draw),
             (self.train.stop_wanted, verbs.stop_training),
-            (self.versions.wanted, verbs.roll_back),
+            (self.train.results_wanted, self.show_results),
+            (self.judge.version_wanted, verbs.roll_back),
+            (self.judge.judged, verbs.judge),
+            (self.judge.beside_wanted, verbs.compare),
+            (self.judge.left, verbs.leave_comparison),
             (self.history.look_wanted, verbs.look_at),
             (self.history.restore_wanted, verbs.restore),
             (self.strip.chosen, verbs.choose),
         )
         for signal, verb in wires:
             signal.connect(self._safely(verb), check_nargs=False)
+        for curves in self._curves:
+            curves.wanted.connect(self._drawing(curves), check_nargs=False)
+        self.tabs.currentChanged.connect(self._turned)
         verbs.changed.connect(self._show)
         verbs.notified.connect(self._notify)
         self._viewer.events.theme.connect(self._paint)
@@ -171,17 +192,38 @@ class SegmentByText(QWidget):  # type: ignore[misc]
     def _bind_keys(self) -> None:
         verbs = self.controller
         calls: dict[str, Callable[[], None]] = {
-            "ask": self._type,
+            "ask": self.type_prompt,
             "accept": verbs.accept,
             "heat": self.answer.heat.toggle,
             "save": verbs.save,
             "empty": verbs.mark_empty,
-            "flag": self.mask.flag_now,
+            "inside": lambda: verbs.scribble(INSIDE),
+            "outside": lambda: verbs.scribble(OUTSIDE),
+            "refine": verbs.refine,
+            "clear": verbs.clear_strokes,
+            "others": self.mask.others.toggle,
+            "flag": self.mask.review.flag_now,
+            "sign": self.mask.review.sign_now,
             "next": verbs.next_image,
             "before": lambda: verbs.step(-1),
             "after": lambda: verbs.step(1),
             "retrain": self.train.retrain_now,
             "stop": verbs.stop_training,
+            "results": self.show_results,
+        }
+        # What belongs to one page works while that page is seen.
+        calls |= {
+            verb: press(button)
+            for verb, button in (
+                ("anyway", self.answer.anyway),
+                ("wording", self.answer.keep),
+                ("target", self.answer.new),
+                ("beside", self.judge.beside),
+                ("back", self.judge.back),
+                ("answers", self.judge.answers),
+                ("look", self.history.look),
+                ("restore", self.history.restore),
+            )
         }
         calls |= {name: self._editing(name) for name in self.mask.edits}
         self.shortcuts = {
@@ -222,7 +264,8 @@ class SegmentByText(QWidget):  # type: ignore[misc]
 
         theme = get_theme(self._viewer.theme)
         dark, light = theme.background.as_hex(), theme.text.as_hex()
-        self.train.curve.paint(dark, light)
+        for curves in self._curves:
+            curves.paint(dark, light)
         palette = self.palette()
         for role, shade in (
             (QPalette.ColorRole.Base, theme.foreground.as_hex()),
@@ -233,11 +276,28 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             palette.setColor(role, QColor(shade))
         self.prompt.paint(palette)
 
-    def _draw(self, drawing: Drawing) -> None:
-        draw, take = self._plotter.draw, self.train.curve.take
-        self.controller.in_background(lambda: draw(drawing), take)
+    @property
+    def _curves(self) -> tuple[Curves, ...]:
+        return (self.train.curve.curves, self.judge.curves)
 
-    def _type(self) -> None:
+    def _drawing(self, curves: Curves) -> Callable[[Drawing], None]:
+        def draw(drawing: Drawing) -> None:
+            self.controller.elsewhere(curves.take, curves.miss, drawn, drawing)
+
+        return draw
+
+    def show_results(self) -> None:
+        """Turn to what the newest model changed."""
+        self.tabs.setCurrentIndex(PAGES.index("Results"))
+
+    def _turned(self, page: int) -> None:
+        """Read the results when their page is turned to; they may be newer."""
+        if PAGES[page] == "Results":
+            found = self.controller.state.judgement
+            self.controller.judge(found.version if found else "")
+
+    def type_prompt(self) -> None:
+        """Put the cursor where one types what to find."""
         self.tabs.setCurrentIndex(0)
         self.prompt.focus()
 

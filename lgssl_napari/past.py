@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lgssl_napari.state import Level
 from src_core.types import MaskStatus, Revision
 
 if TYPE_CHECKING:
@@ -50,6 +51,24 @@ class Past:
             self._desk.update_work(looking_at=number)
 
         self._desk.run(lambda: project.read_mask(image, target, number), done)
+
+    def sign_off(self) -> None:
+        """Sign the mask at hand off, as somebody other than its author."""
+        work, project = self._desk.state.work, self._desk.project
+        if project is None or work.image is None or work.target is None:
+            self._desk.say("Open an image and say which target first.", Level.WARNING)
+            return
+        image, target, who = work.image.id, work.target, self._desk.state.who
+
+        def done(_: Revision) -> None:
+            self._desk.say(f"'{target.name}' is signed off by {who}.")
+            self._annotating.reload()
+
+        self._saving.leave(
+            lambda: self._desk.run(
+                lambda: project.sign_off(image, target.id, who or project.who), done
+            )
+        )
 
     def restore(self, number: int) -> None:
         """Let an earlier revision stand again, as a new revision."""

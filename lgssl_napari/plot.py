@@ -1,12 +1,13 @@
-"""The curves of a training as a picture, drawn by matplotlib away from the window.
+"""Curves as a picture, drawn by matplotlib away from the window.
 
 Drawing takes 50 to 300 ms on a machine that is busy training, and in the window's
-thread the window would stand still that long.
+process the window would stand still that long.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,31 @@ if TYPE_CHECKING:
 
     Points = tuple[tuple[float, float], ...]
 
-DICE, LOSS = "#56b4e9", "#d55e00"
+DICE, LOSS, MINUTES = "#56b4e9", "#d55e00", "#cc79a7"
 DPI = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve, with axes of its own.
+
+    Attributes
+    ----------
+    label, shade : str
+        What stands beside it; its colour.
+    points : tuple of (float, float)
+        Growing along the first.
+    unit : bool
+        Whether it lies between 0 and 1 whatever the points are.
+    dots : bool
+        Whether each point is marked.
+    """
+
+    label: str
+    shade: str
+    points: Points
+    unit: bool = False
+    dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +50,10 @@ class Drawing:
 
     Attributes
     ----------
-    dice, losses : tuple of (float, float)
-        Seconds and value.
+    lines : tuple of Line
+        One below the other.
+    along : str
+        What the points run along.
     width, height : int
         Of the picture, in the window's pixels.
     scale : float
@@ -36,8 +62,8 @@ class Drawing:
         Colours of the window's theme.
     """
 
-    dice: Points
-    losses: Points
+    lines: tuple[Line, ...]
+    along: str
     width: int
     height: int
     scale: float
@@ -46,10 +72,22 @@ class Drawing:
 
 
 class Plotter:
-    """Draws again and again into one figure; used from one thread at a time."""
+    """Draws again and again into one figure; used from one thread at a time.
 
-    def __init__(self) -> None:
-        self._figure: Any = None
+    Parameters
+    ----------
+    rows : int
+        How many curves lie one below the other.
+    """
+
+    def __init__(self, rows: int) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self._figure: Any = Figure(layout="constrained")
+        FigureCanvasAgg(self._figure)
+        self._axes = self._figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+        self._curves = [axes.plot([], [], linewidth=1.4)[0] for axes in self._axes]
 
     def draw(self, drawing: Drawing) -> NDArray[np.uint8]:
         """Return a drawing as a picture.
@@ -59,42 +97,43 @@ class Plotter:
         ndarray
             (height, width, 4) uint8, RGBA, times the scale.
         """
-        if self._figure is None:
-            self._make()
         self._figure.set_dpi(DPI * drawing.scale)
         self._figure.set_size_inches(drawing.width / DPI, drawing.height / DPI)
-        self._paint(drawing.background, drawing.foreground)
-        for axes, curve, points in zip(
-            self._axes, self._curves, (drawing.dice, drawing.losses), strict=True
+        self._figure.set_facecolor(drawing.background)
+        for axes, curve, line in zip(
+            self._axes, self._curves, drawing.lines, strict=True
         ):
-            curve.set_data(*zip(*points, strict=True) if points else ((), ()))
+            curve.set_data(*zip(*line.points, strict=True) if line.points else ((), ()))
+            curve.set(color=line.shade, marker="o" if line.dots else "", markersize=3)
             axes.relim()
             axes.autoscale_view()
-        self._axes[0].set_ylim(0, 1)
+            if line.unit:
+                axes.set_ylim(0, 1)
+            _paint(axes, line.label, drawing)
+        last = self._axes[-1]
+        last.set_xlabel(drawing.along, fontsize=8, color=drawing.foreground)
+        if drawing.along == "round":
+            last.xaxis.get_major_locator().set_params(integer=True)
         self._figure.canvas.draw()
         return np.array(self._figure.canvas.buffer_rgba())
 
-    def _make(self) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
 
-        self._figure = Figure(layout="constrained")
-        FigureCanvasAgg(self._figure)
-        self._axes = self._figure.subplots(2, 1, sharex=True)
-        self._curves = [
-            axes.plot([], [], color=shade, marker=mark, markersize=3, linewidth=1.4)[0]
-            for axes, shade, mark in zip(self._axes, (DICE, LOSS), "o ", strict=True)
-        ]
-        self._axes[1].set_xlabel("seconds", fontsize=8)
+def _paint(axes: Any, label: str, drawing: Drawing) -> None:
+    foreground = drawing.foreground
+    axes.set_facecolor(drawing.background)
+    axes.set_ylabel(label, color=foreground, fontsize=8)
+    axes.tick_params(colors=foreground, labelsize=7, length=2)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    for side, spine in axes.spines.items():
+        spine.set(color=foreground, linewidth=0.6)
+        spine.set_visible(side in ("left", "bottom"))
 
-    def _paint(self, background: str, foreground: str) -> None:
-        self._figure.set_facecolor(background)
-        for axes, name in zip(self._axes, ("Dice", "loss"), strict=True):
-            axes.set_facecolor(background)
-            axes.set_ylabel(name, color=foreground, fontsize=8)
-            axes.xaxis.label.set_color(foreground)
-            axes.tick_params(colors=foreground, labelsize=7, length=2)
-            axes.grid(alpha=0.25, linewidth=0.5)
-            for side, spine in axes.spines.items():
-                spine.set(color=foreground, linewidth=0.6)
-                spine.set_visible(side in ("left", "bottom"))
+
+@cache
+def _plotter(rows: int) -> Plotter:
+    return Plotter(rows)
+
+
+def drawn(drawing: Drawing) -> NDArray[np.uint8]:
+    """Return a drawing as a picture; for the helper process."""
+    return _plotter(len(drawing.lines)).draw(drawing)

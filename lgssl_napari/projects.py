@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lgssl_napari.lanes import Lane
-from lgssl_napari.snapshot import read_project
+from lgssl_napari.snapshot import first_look, read_rows
 from lgssl_napari.state import Choice, Level, ProjectState
 from src_core.errors import LockedError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lgssl_napari.desk import Desk
     from lgssl_napari.recent import Recent
+    from lgssl_napari.state import ImageRow
     from src_core.exchange import Intake
     from src_core.store import Project
 
@@ -152,8 +153,31 @@ class Projects:
         def done(state: ProjectState) -> None:
             self._desk.update(project=state)
             then()
+            self._list_rest()
 
-        self._desk.run(lambda: read_project(project), done)
+        self._desk.run(lambda: first_look(project), done)
+
+    def _list_rest(self) -> None:
+        """Read the rest of a long list in the helper, while the window is used."""
+        desk, shown = self._desk, self._desk.state.project
+        if shown is None or shown.listed:
+            return
+
+        def done(rows: tuple[ImageRow, ...]) -> None:
+            now = desk.state.project
+            if now is None:
+                return
+            # What was marked meanwhile is newer than what was read.
+            marked = {row.id: row for row in now.images}
+            whole = tuple(marked.get(row.id, row) for row in rows)
+            desk.update_project(images=whole, count=len(whole))
+            image = desk.state.work.image
+            if image is not None:
+                ids = [row.id for row in rows]
+                position = ids.index(image.id) if image.id in ids else -1
+                desk.update_work(position=position)
+
+        desk.run(lambda: desk.helper.call(read_rows, shown.path), done, lane=Lane.EDIT)
 
     def close(self) -> None:
         """Close the open project; the start page comes back."""
@@ -176,7 +200,7 @@ class Projects:
             if before is not None:
                 before.close()
             project, intake = work()
-            state = read_project(project)
+            state = first_look(project)
             return (project, intake), state, self._recent.add(project.path)
 
         def done(outcome: tuple[Opened, ProjectState, tuple[Path, ...]]) -> None:
@@ -187,6 +211,7 @@ class Projects:
             if intake is not None:
                 self._report(intake)
             self._ready()
+            self._list_rest()
 
         desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=failed)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from src_core.rounds import RoundEffort
     from src_core.types import Target
 
 
@@ -28,6 +29,8 @@ class Answer:
         Whether it was found.
     score, threshold : float
         How sure the model is that it is there; from where on it counts.
+    peak : float
+        The probability of the likeliest pixel.
     version : str
     pixels : int
         Of the shown mask; for a volume voxels.
@@ -36,6 +39,8 @@ class Answer:
         Whether the preview holds a mask.
     cut : float
         The probability from which a pixel belongs to the shown mask.
+    note : str
+        What had to be done otherwise than usual, or ``""``.
     """
 
     prompt: str
@@ -46,11 +51,13 @@ class Answer:
     present: bool
     score: float
     threshold: float
+    peak: float
     version: str
     pixels: int
     milliseconds: float
     shown: bool
     cut: float = 0.5
+    note: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -66,13 +73,27 @@ class Answer:
     @property
     def detail(self) -> str:
         """The figures behind the answer."""
-        passes = self.score >= self.threshold
-        verdict = "found from" if passes else "below"
-        score = f"Score {self.score:.2f} ({verdict} {self.threshold:.2f})"
-        if passes and not self.present:
-            score += ", but no pixel is likelier inside than outside"
         shown = f", {self.pixels:,} pixels" if self.shown else ""
-        return f"{score}{shown}. Model {self.version}, {self.milliseconds:.0f} ms."
+        who = f"Model {self.version}, {self.milliseconds:.0f} ms."
+        return " ".join(filter(None, (f"{self._verdict}{shown}. {who}", self.note)))
+
+    @property
+    def _verdict(self) -> str:
+        score = f"Score {self.score:.2f}"
+        if self.present:
+            return f"{score} (found from {self.threshold:.2f})"
+        if self.score < self.threshold:
+            return f"{score} (below {self.threshold:.2f})"
+        # The two heads of the network disagree: said, and not shown as a sure find.
+        return (
+            f"The model expects it (score {self.score:.2f}) but is sure of no pixel: "
+            f"the likeliest has {self.peak:.2f}"
+        )
+
+    @property
+    def honest_cut(self) -> float:
+        """Where to cut for who wants the mask all the same: below the peak."""
+        return self.cut if self.peak > self.cut else max(0.02, round(self.peak / 2, 2))
 
     @property
     def understanding(self) -> str:
@@ -81,12 +102,15 @@ class Answer:
             return (
                 "" if self.learned else f"Model {self.version} has not learned it yet."
             )
+        near = f"similarity {self.similarity:.2f}"
         if self.target is not None:
-            return f"Taken for '{self.nearest}' (similarity {self.similarity:.2f})."
+            if self.nearest != self.target.name:
+                near = f"by '{self.nearest}', {near}"
+            return f"New wording, taken for '{self.target.name}' ({near})."
         if self.nearest:
             return (
                 f"No known target is like this; the nearest is '{self.nearest}' "
-                f"(similarity {self.similarity:.2f})."
+                f"({near})."
             )
         return "The project has no target yet."
 
@@ -121,6 +145,43 @@ class Outcome:
     steps: int
     seconds: float
     stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One validation mask before and after: ids, the target's name, Dice."""
+
+    image: str
+    target: str
+    name: str
+    old: float | None
+    new: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a version changed.
+
+    Attributes
+    ----------
+    version, against : str
+        The version, and the one that answered before it, ``""`` for none.
+    sentence : str
+        The gate's reason; ``""`` where nothing was kept.
+    per_target : tuple of (str, float or None, float)
+        Name, Dice before, Dice after.
+    changed : tuple of Changed
+        The masks that changed most, most first.
+    efforts : tuple of RoundEffort
+        What each round cost.
+    """
+
+    version: str
+    against: str = ""
+    sentence: str = ""
+    per_target: tuple[tuple[str, float | None, float], ...] = ()
+    changed: tuple[Changed, ...] = ()
+    efforts: tuple[RoundEffort, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,11 +168,11 @@ class Saving:
             if at_hand.image is not None and at_hand.image.id == draft.image:
                 desk.update_work(history=tuple(past))
                 if at_hand.target is not None and at_hand.target.id == draft.target:
-                    annotating.saved, annotating.proposal = mask, None
-                    annotating.watch.start()
+                    annotating.settle(mask)
                     desk.update_work(
                         status=status,
                         revision=revision.number,
+                        reviewer="",
                         dirty=annotating.unsaved(),
                     )
                     if desk.state.work.dirty:  # painted on while it was being saved

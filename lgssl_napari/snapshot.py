@@ -5,37 +5,71 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lgssl_napari.state import ImageRow, ProjectState, Statuses, VersionRow
-from src_core.types import MaskStatus
+from lgssl_napari.models import opened
+from lgssl_napari.state import ImageRow, ProjectState, VersionRow
+from src_core.types import MaskStatus, Split
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from src_core.checkpoints import ModelCard
     from src_core.store import Project
+    from src_core.types import Image
+
+    Key = tuple[str, str]
 
 
-def read_project(project: Project) -> ProjectState:
-    """Return the project as the panel shows it, a handful of queries in all."""
+PAGE = 200
+"""Images whose records are read before the project is shown."""
+
+
+def first_look(project: Project) -> ProjectState:
+    """Return a project as it is shown at once, whatever its size.
+
+    Reads the identifiers of all images and the records of a page of them; where there
+    are more, :func:`read_rows` has the rest.
+    """
     statuses = read_statuses(project)
+    ids = project.image_ids()
+    page = [project.image(image) for image in ids[:PAGE]]
     return ProjectState(
         path=project.path,
         name=project.name,
         read_only=project.read_only,
-        images=image_rows(project, statuses),
+        images=image_rows(page, statuses),
         targets=tuple(project.targets()),
-        statuses=statuses,
+        statuses=MappingProxyType(statuses),
         versions=read_versions(project),
+        count=len(ids),
+        first=_first_untouched(project, ids, statuses),
     )
 
 
-def read_statuses(project: Project) -> Statuses:
+def read_rows(path: Path) -> tuple[ImageRow, ...]:
+    """Return every line of the list of images; for the helper process."""
+    project = opened(path)
+    return image_rows(project.images(), read_statuses(project))
+
+
+def _first_untouched(
+    project: Project, ids: list[str], statuses: dict[Key, MaskStatus]
+) -> str:
+    """Return the first training image without a finished mask, or ``""``."""
+    finished = {image for (image, _), status in statuses.items() if status.is_truth}
+    for image in ids:
+        if image not in finished and project.image(image).split is Split.TRAIN:
+            return image
+    return ""
+
+
+def read_statuses(project: Project) -> dict[Key, MaskStatus]:
     """Return how far each mask has got."""
-    found = {(mask.image, mask.target): mask.status for mask in project.masks()}
-    return MappingProxyType(found)
+    return {(mask.image, mask.target): mask.status for mask in project.masks()}
 
 
-def image_rows(project: Project, statuses: Statuses) -> tuple[ImageRow, ...]:
+def image_rows(
+    images: list[Image], statuses: dict[Key, MaskStatus]
+) -> tuple[ImageRow, ...]:
     """Return the lines of the list of images."""
     finished: dict[str, int] = {}
     flagged: set[str] = set()
@@ -45,7 +79,7 @@ def image_rows(project: Project, statuses: Statuses) -> tuple[ImageRow, ...]:
             flagged.add(image)
     return tuple(
         ImageRow(i.id, i.name, i.split, finished.get(i.id, 0), i.id in flagged)
-        for i in project.images()
+        for i in images
     )
 
 
@@ -53,7 +87,7 @@ def read_versions(project: Project) -> tuple[VersionRow, ...]:
     """Return the model versions, newest first; nothing heavy where there is none."""
     if not any(project.models_dir.glob("v*/model.json")):
         return ()
-    # Not above: these bring torch, which a project without a model never needs.
+    # Not above: a project without a model never needs these.
     from src_core.checkpoints import version_number
     from src_core.rounds import promoted
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lgssl_napari.results import Answer, JobState
+from lgssl_napari.results import Answer, JobState, Judgement
 from src_core.types import Image, MaskStatus, Revision, Split, Target
 
 if TYPE_CHECKING:
@@ -114,7 +114,24 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
-    """The open project."""
+    """The open project.
+
+    Attributes
+    ----------
+    path, name, read_only
+        Of the project.
+    images : tuple of ImageRow
+        The list, or its first page.
+    targets : tuple of Target
+    statuses : mapping
+        (image, target) to how far the mask is.
+    versions : tuple of VersionRow
+        Newest first.
+    count : int
+        Of all images.
+    first : str
+        Id of the first training image that nobody has finished, or ``""``.
+    """
 
     path: Path
     name: str
@@ -123,6 +140,13 @@ class ProjectState:
     targets: tuple[Target, ...] = ()
     statuses: Statuses = field(default_factory=lambda: MappingProxyType({}))
     versions: tuple[VersionRow, ...] = ()
+    count: int = 0
+    first: str = ""
+
+    @property
+    def listed(self) -> bool:
+        """Whether `images` is the whole list, and not its first page."""
+        return len(self.images) >= self.count
 
     @property
     def version(self) -> str | None:
@@ -146,6 +170,28 @@ class ProjectState:
 
 
 @dataclass(frozen=True, slots=True)
+class Scribbling:
+    """How strokes are drawn, and what is made of them.
+
+    Attributes
+    ----------
+    kind : int
+        What a stroke says now: ``INSIDE``, ``OUTSIDE``, or 0 for none.
+    method : str
+        A row of :data:`lgssl_napari.refine.REFINERS`.
+    whole : bool
+        Over the whole volume, not the visible slice alone.
+    at_each_stroke : bool
+        Whether each stroke refines at once.
+    """
+
+    kind: int = 0
+    method: str = "walker"
+    whole: bool = False
+    at_each_stroke: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class WorkState:
     """The image and the target at hand.
 
@@ -158,6 +204,8 @@ class WorkState:
         Whose mask the annotation layer holds.
     status : MaskStatus
         Of the mask as it is saved.
+    reviewer : str
+        Who signed it off, or ``""``.
     revision : int or None
         The one that was loaded: what a save gives as its parent.
     dirty : bool
@@ -168,22 +216,48 @@ class WorkState:
         Of this image, newest first.
     looking_at : int or None
         The revision shown in the preview.
+    scribbling : Scribbling
+        How the mask is refined.
     """
 
     image: Image | None = None
     position: int = -1
     target: Target | None = None
     status: MaskStatus = MaskStatus.UNLABELLED
+    reviewer: str = ""
     revision: int | None = None
     dirty: bool = False
     reason: str = ""
     history: tuple[Revision, ...] = ()
     looking_at: int | None = None
+    scribbling: Scribbling = field(default_factory=Scribbling)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """All that the panel shows."""
+    """All that the panel shows.
+
+    Attributes
+    ----------
+    project, work, answer, job
+        Described there.
+    question, message
+        What the strip says.
+    busy : str
+        What is under way, or ``""``.
+    recent : tuple of Path
+        Projects opened last.
+    neighbours : bool
+        Whether the other targets' masks are shown.
+    judgement : Judgement or None
+        What a version changed.
+    comparing : str
+        What is shown side by side, or ``""``.
+    tour : int
+        The step of the tour that is shown, from 1; 0 for none.
+    who : str
+        The author of what is saved.
+    """
 
     project: ProjectState | None = None
     work: WorkState = field(default_factory=WorkState)
@@ -193,6 +267,11 @@ class PanelState:
     message: Message | None = None
     busy: str = ""
     recent: tuple[Path, ...] = ()
+    neighbours: bool = False
+    judgement: Judgement | None = None
+    comparing: str = ""
+    tour: int = 0
+    who: str = ""
 
 
 def plain(words: str) -> str:

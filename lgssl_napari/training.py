@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lgssl_napari.events import EVENTS, Event, outcome_of
 from lgssl_napari.lanes import Lane
+from lgssl_napari.remedies import remedy_for
 from lgssl_napari.results import JobState, Outcome
 from lgssl_napari.snapshot import read_versions
 from lgssl_napari.state import Choice, Level, VersionRow
-from src_core.errors import JobError, OutOfMemoryError, UserError
+from src_core.errors import JobError, JobLostError, OutOfMemoryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,8 @@ class Training:
         Shared state.
     answered : callable
         Called when another version answers from now on.
+    ended : callable
+        Called with the version that a training gave, promoted or not.
     start_engine : callable
         Makes an engine.
     """
@@ -72,14 +75,16 @@ class Training:
         self,
         desk: Desk,
         answered: Callable[[], None],
+        ended: Callable[[str], None],
         start_engine: Callable[[], EngineLike] = local_engine,
     ) -> None:
-        self._desk, self._answered = desk, answered
+        self._desk, self._answered, self._ended = desk, answered, ended
         self._start_engine = start_engine
         self._engine: EngineLike | None = None
         self._job: JobLike | None = None
         self._stop_asked = False
         self._position: int | None = None
+        self._lost = 0
 
     def retrain(self, asked: dict[str, Any], position: int | None = None) -> None:
         """Train in a worker process.
@@ -218,7 +223,7 @@ class Training:
             self._desk.update(job=take_in(job, event))
 
     def _finish(self, outcome: Outcome, versions: tuple[VersionRow, ...]) -> None:
-        desk = self._desk
+        desk, self._lost = self._desk, 0
         job = replace(
             desk.state.job, running=False, stopping=False, done=1.0, outcome=outcome
         )
@@ -230,6 +235,7 @@ class Training:
         )
         if outcome.promoted:
             self._answered()
+        self._ended(outcome.version)
 
     def _broke(self, error: Exception, asked: dict[str, Any]) -> None:
         desk = self._desk
@@ -244,7 +250,12 @@ class Training:
         desk.fail(error, self._remedy(error, asked))
 
     def _remedy(self, error: Exception, asked: dict[str, Any]) -> Choice | None:
-        if isinstance(error, UserError):
+        self._lost = self._lost + 1 if isinstance(error, JobLostError) else 0
+        # A worker that dies twice in a row most likely asks for too much memory.
+        too_large = OutOfMemoryError() if self._lost > 1 else error
+        remedy = remedy_for(too_large)
+        if remedy is None:
             return None
-        label = "Try again" if isinstance(error, OutOfMemoryError) else "Go on"
-        return Choice(label, lambda: self.retrain(asked, self._position))
+        again = remedy.change(asked)
+        position = self._position if remedy.resumes else None
+        return Choice(remedy.label, lambda: self.retrain(again, position))

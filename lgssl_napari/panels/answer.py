@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QCheckBox, QPushButton
 from superqt import QLabeledDoubleSlider
 
-from lgssl_napari.panels.keys import key_button, named
+from lgssl_napari.panels.keys import key_box, key_button
 from lgssl_napari.panels.parts import column, row, say, text
 
 if TYPE_CHECKING:
@@ -31,17 +30,24 @@ class AnswerPanel:
         self.title = text(bold=True)
         self.detail = text()
         self.understanding = text()
-        self.anyway = QPushButton("Show the mask all the same")
-        self.keep = QPushButton("It means that")
-        self.keep.setToolTip("Remember this wording for that target.")
-        self.new = QPushButton("Make it a new target")
+        self.anyway = key_button(
+            "Show the mask all the same",
+            "anyway",
+            "Cut where it is least unsure.",
+        )
+        self.keep = key_button(
+            "It means that", "wording", "Remember this wording for that target."
+        )
+        self.new = key_button(
+            "Make it a new target", "target", "It is something else: draw it yourself."
+        )
         self.slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0.02, 0.98)
         self.slider.setSingleStep(0.02)
         self.slider.setDecimals(2)
         self.slider.setValue(0.5)
         self.slider.setToolTip("Lower takes in more pixels, higher fewer.")
-        self.heat = QCheckBox(named("Heat map", "heat"))
+        self.heat = key_box("Heat map", "heat", "Show the probability.")
         self.accept = key_button(
             "Accept", "accept", "Take the proposal into the annotation."
         )

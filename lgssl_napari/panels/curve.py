@@ -1,4 +1,4 @@
-"""The live curves of a training: Dice on the validation images, and the loss."""
+"""Curves in the panel: pictures that are drawn elsewhere and shown when they come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel
 
 from lgssl_napari.panels.parts import column, text
-from lgssl_napari.plot import Drawing
+from lgssl_napari.plot import DICE, LOSS, Drawing, Line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 312, 160
 
 
-class Curve:
-    """Two small plots, one above the other, over the seconds of training.
+class Curves:
+    """Small plots, one above the other.
 
     It asks for a picture and shows it when it comes; while one is being drawn newer
     points wait.
@@ -31,12 +31,9 @@ class Curve:
     wanted = Signal(Drawing)
 
     def __init__(self) -> None:
-        self._waiting = text("The curves appear with the first look at the validation.")
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for part in (self._waiting, self.picture):
-            part.setVisible(False)
-        self.widget = column(self._waiting, self.picture)
+        self.widget = self.picture
         self._drawn: Drawing | None = None
         self._newest: Drawing | None = None
         self._colours = ("#262930", "#f0f1f2")
@@ -46,15 +43,13 @@ class Curve:
         """Take on the colours of the window's theme."""
         self._colours = (background, foreground)
         if self._newest is not None:
-            self._want(self._newest.dice, self._newest.losses)
+            self.draw(self._newest.lines, self._newest.along)
 
-    def show(self, job: JobState) -> None:
-        """Ask for a picture of the points that are new."""
-        has_points = bool(job.dice or job.losses)
-        self.picture.setVisible(has_points)
-        self._waiting.setVisible(job.running and not has_points)
-        if has_points:
-            self._want(job.dice, job.losses)
+    def draw(self, lines: tuple[Line, ...], along: str) -> None:
+        """Ask for a picture of these lines."""
+        scale = float(self.picture.devicePixelRatioF())
+        self._newest = Drawing(lines, along, WIDTH, HEIGHT, scale, *self._colours)
+        self._ask()
 
     def take(self, pixels: NDArray[np.uint8]) -> None:
         """Show the picture that was asked for, (height, width, 4) RGBA."""
@@ -68,14 +63,9 @@ class Curve:
         self._drawing = False
         self._ask()
 
-    def _want(
-        self,
-        dice: tuple[tuple[float, float], ...],
-        losses: tuple[tuple[float, float], ...],
-    ) -> None:
-        scale = float(self.picture.devicePixelRatioF())
-        self._newest = Drawing(dice, losses, WIDTH, HEIGHT, scale, *self._colours)
-        self._ask()
+    def miss(self) -> None:
+        """Note that a picture could not be made; the next one is asked for anew."""
+        self._drawing = False
 
     def _ask(self) -> None:
         newest = self._newest
@@ -83,3 +73,26 @@ class Curve:
             return
         self._drawing, self._drawn = True, newest
         self.wanted.emit(newest)
+
+
+class TrainingCurves:
+    """Dice on the validation images and the loss, over the seconds of training."""
+
+    def __init__(self) -> None:
+        self.curves = Curves()
+        self._waiting = text("The curves appear with the first look at the validation.")
+        for part in (self._waiting, self.curves.widget):
+            part.setVisible(False)
+        self.widget = column(self._waiting, self.curves.widget)
+
+    def show(self, job: JobState) -> None:
+        """Ask for a picture of the points that are new."""
+        has_points = bool(job.dice or job.losses)
+        self.curves.widget.setVisible(has_points)
+        self._waiting.setVisible(job.running and not has_points)
+        if has_points:
+            lines = (
+                Line("Dice", DICE, job.dice, unit=True, dots=True),
+                Line("loss", LOSS, job.losses),
+            )
+            self.curves.draw(lines, "seconds")

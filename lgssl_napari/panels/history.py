@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHeaderView, QPushButton, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
+from lgssl_napari.panels.keys import key_button
 from lgssl_napari.panels.parts import column, row, say, text
 
 if TYPE_CHECKING:
@@ -36,15 +37,18 @@ class HistoryPanel:
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)
         self.detail = text()
-        self.look = QPushButton("Look at it")
-        self.look.setToolTip("Show that mask in the preview; nothing changes.")
-        self.restore = QPushButton("Bring it back")
-        self.restore.setToolTip("Let that mask stand again, as a new revision.")
+        self.look = key_button(
+            "Look at it", "look", "Show that mask in the preview; nothing changes."
+        )
+        self.restore = key_button(
+            "Bring it back", "restore", "Let that mask stand again, as a new revision."
+        )
         self.widget = column(
             self.title, self.list, self.detail, row(self.look, self.restore)
         )
         self._revisions: tuple[Revision, ...] = ()
         self.list.currentItemChanged.connect(lambda *_: self._describe())
+        self.list.itemClicked.connect(lambda *_: self._emit(self.look_wanted))
         self.list.itemActivated.connect(lambda *_: self._emit(self.look_wanted))
         self.look.clicked.connect(lambda: self._emit(self.look_wanted))
         self.restore.clicked.connect(lambda: self._emit(self.restore_wanted))
@@ -92,7 +96,7 @@ class HistoryPanel:
 
     def _emit(self, signal: SignalInstance) -> None:
         revision = self._current()
-        if revision is not None:
+        if revision is not None and revision.status is not None:
             signal.emit(revision.number)
 
 
@@ -106,7 +110,10 @@ def what(revision: Revision, names: dict[str, str]) -> str:
     """Return what a revision did, in a few words."""
     if revision.target is None or revision.status is None:
         return revision.what
-    return f"{names.get(revision.target, revision.target)}: {revision.status}"
+    name = names.get(revision.target, revision.target)
+    if revision.what == "sign-off":
+        return f"{name}: signed off"
+    return f"{name}: {revision.status}"
 
 
 def detail(revision: Revision) -> str:

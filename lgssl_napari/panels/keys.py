@@ -9,29 +9,44 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QAbstractButton, QWidget
 
 KEYS: dict[str, str] = {
     "ask": "Q",
     "accept": "K",
+    "anyway": "Shift+H",
+    "wording": "Shift+Q",
+    "target": "Shift+N",
     "heat": "H",
-    "save": "W",
-    "empty": "0",
-    "flag": "G",
-    "next": "N",
-    "before": "PgUp",
-    "after": "PgDown",
+    "inside": "8",
+    "outside": "9",
+    "refine": "U",
+    "clear": "Shift+U",
+    "others": "Shift+O",
     "fill": "Shift+F",
     "smooth": "Shift+M",
     "largest": "Shift+G",
     "between": "Shift+B",
+    "save": "W",
+    "empty": "0",
+    "flag": "G",
+    "sign": "Shift+S",
+    "next": "N",
+    "before": "PgUp",
+    "after": "PgDown",
     "retrain": "Shift+R",
     "stop": "Shift+X",
+    "results": "J",
+    "beside": "Shift+C",
+    "back": "Shift+D",
+    "answers": "Shift+T",
+    "look": "Shift+K",
+    "restore": "Shift+Z",
 }
 
 
@@ -57,8 +72,28 @@ def bind(parent: QWidget, verb: str, call: Callable[[], None]) -> QShortcut:
     return shortcut
 
 
-def key_button(text: str, verb: str, tip: str) -> QPushButton:
+def press(button: QAbstractButton) -> Callable[[], None]:
+    """Return a call that clicks a button while it can be seen and clicked."""
+
+    def click() -> None:
+        if button.isVisible() and button.isEnabled():
+            button.click()
+
+    return click
+
+
+def key_button(
+    text: str, verb: str, tip: str, *, checkable: bool = False
+) -> QPushButton:
     """Return a button with its key printed on it."""
     button = QPushButton(named(text, verb))
     button.setToolTip(f"{tip} Key: {KEYS[verb]}.")
+    button.setCheckable(checkable)
     return button
+
+
+def key_box(text: str, verb: str, tip: str) -> QCheckBox:
+    """Return a box to tick with its key printed on it."""
+    box = QCheckBox(named(text, verb))
+    box.setToolTip(f"{tip} Key: {KEYS[verb]}.")
+    return box

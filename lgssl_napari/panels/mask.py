@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from lgssl_napari.edits import EDITS
-from lgssl_napari.panels.keys import key_button
+from lgssl_napari.panels.keys import key_box, key_button
 from lgssl_napari.panels.parts import GAP, column, folded, row, say, text
+from lgssl_napari.panels.review import ReviewPanel
+from lgssl_napari.panels.strokes import StrokesPanel
 
 if TYPE_CHECKING:
     from lgssl_napari.state import PanelState
@@ -21,7 +23,7 @@ class MaskPanel:
     edit_wanted = Signal(str)
     save_wanted = Signal()
     empty_wanted = Signal()
-    flag_wanted = Signal(str)
+    others_wanted = Signal(bool)
     next_wanted = Signal()
     next_after_save = Signal(bool)
 
@@ -35,15 +37,15 @@ class MaskPanel:
             "napari's own tools: paint P, erase E, fill F, polygon 3, undo Ctrl+Z; "
             "square brackets change the brush."
         )
-        self.corrections = folded("Correct", column(tools, self._grid()))
+        self.others = key_box(
+            "Show the other targets' masks", "others", "Only to look at."
+        )
+        self.corrections = folded("Correct", column(tools, self._grid(), self.others))
+        self.strokes = StrokesPanel()
+        self.review = ReviewPanel()
         self.save = key_button("Save", "save", "Save the mask as done.")
         self.empty = key_button(
             "Not there", "empty", "Save that you looked and it is not in the image."
-        )
-        self.note = QLineEdit()
-        self.note.setPlaceholderText("Note for a reviewer")
-        self.flag = key_button(
-            "Flag", "flag", "Save it for somebody else to look at; not learned from."
         )
         self.next = key_button(
             "Next image", "next", "Open the image from which the model learns most."
@@ -55,8 +57,9 @@ class MaskPanel:
             self.title,
             self.status,
             self.corrections,
+            self.strokes.widget,
+            self.review.widget,
             row(self.save, self.empty),
-            row(self.note, self.flag, stretch_first=True),
             row(self.next, self.follow, stretch_first=True),
         )
         for name, button in self.edits.items():
@@ -65,15 +68,9 @@ class MaskPanel:
             )
         self.save.clicked.connect(lambda: self.save_wanted.emit())
         self.empty.clicked.connect(lambda: self.empty_wanted.emit())
-        self.flag.clicked.connect(lambda: self.flag_now())
-        self.note.returnPressed.connect(self.flag_now)
+        self.others.toggled.connect(lambda on: self.others_wanted.emit(bool(on)))
         self.next.clicked.connect(lambda: self.next_wanted.emit())
         self.follow.toggled.connect(lambda on: self.next_after_save.emit(bool(on)))
-
-    def flag_now(self) -> None:
-        """Flag with what stands in the note."""
-        self.flag_wanted.emit(self.note.text())
-        self.note.clear()
 
     def show(self, state: PanelState) -> None:
         """Show how far the mask at hand is."""
@@ -89,10 +86,14 @@ class MaskPanel:
         elif target is None:
             say(self.status, "Type above what you want to find or draw.")
         else:
-            say(self.status, f"Saved: {work.status}" if work.revision else "Unlabelled")
+            signed = f", signed off by {work.reviewer}" if work.reviewer else ""
+            words = f"Saved: {work.status}{signed}" if work.revision else "Unlabelled"
+            say(self.status, words)
         can_save = work.image is not None and not (project and project.read_only)
-        for button in (self.save, self.empty, self.flag):
+        for button in (self.save, self.empty):
             button.setEnabled(can_save)
+        self.strokes.show(state)
+        self.review.show(state)
 
     def _grid(self) -> QWidget:
         box = QWidget()

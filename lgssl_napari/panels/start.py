@@ -14,14 +14,6 @@ from lgssl_napari.panels.parts import column, text
 if TYPE_CHECKING:
     from lgssl_napari.state import PanelState
 
-STEPS = (
-    "1.  Open a folder of images, or try the sample.",
-    "2.  Type what to find and press Enter: a proposal appears.",
-    "3.  Accept it, and correct it with napari's label tools.",
-    "4.  Save; the next image opens, with the reason why this one.",
-    "5.  Press Retrain and go on working: the better model takes over by itself.",
-)
-
 
 class StartPanel:
     """What to do when no project is open."""
@@ -29,15 +21,17 @@ class StartPanel:
     folder_chosen = Signal(Path)
     project_chosen = Signal(Path)
     sample_wanted = Signal()
+    tour_wanted = Signal()
 
     def __init__(self) -> None:
         self.open = QPushButton("Open a folder…")
         self.open.setToolTip(
-            "A project, an empty folder to begin one in, or a folder of pictures. "
-            "Files can be dropped on this panel, too."
+            "A project, an empty folder to begin one in, or a folder of pictures."
         )
         self.sample = QPushButton("Try it with sample data")
         self.sample.setToolTip("88 drawn chest films and stained slides; no download.")
+        self.tour = QPushButton("Show me around")
+        self.tour.setToolTip("Five short steps.")
         self.recent_title = text("Recent projects", bold=True)
         self.recent = QListWidget()
         self.recent.setMaximumHeight(150)
@@ -48,12 +42,13 @@ class StartPanel:
             self.sample,
             self.recent_title,
             self.recent,
-            text("First steps", bold=True),
-            *(text(step) for step in STEPS),
+            text("Files and folders can be dropped on this panel, too."),
+            self.tour,
             stretch=True,
         )
-        self.open.clicked.connect(lambda: self._choose())
+        self.open.clicked.connect(lambda: self.choose())
         self.sample.clicked.connect(lambda: self.sample_wanted.emit())
+        self.tour.clicked.connect(lambda: self.tour_wanted.emit())
         self.recent.itemActivated.connect(self._reopen)
         self.recent.itemClicked.connect(self._reopen)
 
@@ -72,10 +67,12 @@ class StartPanel:
                 self.recent.addItem(item)
         for part in (self.recent, self.recent_title):
             part.setVisible(bool(state.recent))
+        self.tour.setVisible(not state.tour)
         for part in (self.open, self.sample, self.recent):
             part.setEnabled(not state.busy)
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
+        """Ask for a folder."""
         chosen = QFileDialog.getExistingDirectory(self.widget, "Open a folder")
         if chosen:
             self.folder_chosen.emit(Path(chosen))

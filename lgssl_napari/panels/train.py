@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from psygnal import Signal
-from qtpy.QtWidgets import QHeaderView, QProgressBar, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import QProgressBar
 
-from lgssl_napari.panels.curve import Curve
+from lgssl_napari.panels.curve import TrainingCurves
 from lgssl_napari.panels.keys import key_button
-from lgssl_napari.panels.parts import column, fit_rows, folded, row, say, text
+from lgssl_napari.panels.parts import column, folded, row, say, text
 
 if TYPE_CHECKING:
     from lgssl_napari.results import JobState, Outcome
@@ -24,6 +24,7 @@ class TrainPanel:
 
     retrain_wanted = Signal(float, str, bool)
     stop_wanted = Signal()
+    results_wanted = Signal()
 
     def __init__(self) -> None:
         self.minutes = FloatSpinBox(
@@ -45,17 +46,12 @@ class TrainPanel:
         self.bar.setRange(0, 1000)
         self.phase = text()
         self.note = text()
-        self.curve = Curve()
+        self.curve = TrainingCurves()
         self.result = text(bold=True)
         self.sentence = text()
-        self.per_target = QTreeWidget()
-        self.per_target.setHeaderLabels(["Target", "Before", "Now"])
-        self.per_target.setRootIsDecorated(False)
-        header = self.per_target.header()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setStretchLastSection(False)
-        self.helped = folded("Did it help? Dice of each target", self.per_target)
+        self.results = key_button(
+            "Did it help?", "results", "What the model changed, image by image."
+        )
         self.widget = column(
             self.form.native,
             row(self.retrain, self.stop),
@@ -67,9 +63,9 @@ class TrainPanel:
             self.curve.widget,
             self.result,
             self.sentence,
-            self.helped,
+            self.results,
         )
-        self._outcome: Outcome | None = None
+        self.results.clicked.connect(lambda: self.results_wanted.emit())
         self.retrain.clicked.connect(lambda: self.retrain_now())
         self.stop.clicked.connect(lambda: self.stop_wanted.emit())
 
@@ -97,25 +93,15 @@ class TrainPanel:
         self.bar.setValue(round(1000 * job.done))
         self.bar.setFormat(progress_words(job))
         say(self.phase, phase_words(job))
-        say(self.note, job.note if job.running else "")
+        say(self.note, job.note)
+        has_models = state.project is not None and bool(state.project.versions)
+        self.results.setVisible(has_models and not job.running)
         self.curve.show(job)
         self._conclude(job.outcome)
 
     def _conclude(self, outcome: Outcome | None) -> None:
-        for part in (self.result, self.sentence, self.helped):
-            part.setVisible(outcome is not None)
-        if outcome is None or outcome is self._outcome:
-            self._outcome = outcome
-            return
-        self._outcome = outcome
-        say(self.result, result_words(outcome))
-        say(self.sentence, outcome.sentence)
-        self.per_target.clear()
-        for name, before, now in outcome.per_target:
-            old = "–" if before is None else f"{before:.3f}"
-            self.per_target.addTopLevelItem(QTreeWidgetItem([name, old, f"{now:.3f}"]))
-        fit_rows(self.per_target)
-        self.helped.setVisible(bool(outcome.per_target))
+        say(self.result, result_words(outcome) if outcome else "")
+        say(self.sentence, outcome.sentence if outcome else "")
 
 
 def progress_words(job: JobState) -> str:

@@ -28,6 +28,7 @@ class FakeCanvas:
     """Keeps in memory what a window would draw."""
 
     edited = Signal()
+    stroked = Signal()
 
     def __init__(self) -> None:
         self.picture: Any = None
@@ -37,11 +38,17 @@ class FakeCanvas:
         self.preview_name = ""
         self.heat = False
         self.undo: list[np.ndarray] = []
+        self.strokes_kind = 0
+        self.drawn_strokes = np.zeros(SIZE, np.uint8)
+        self.visible_plane: int | None = None
+        self.neighbours: tuple[Any, ...] = ()
+        self.panes: tuple[Any, ...] = ()
 
     def show_image(
         self, picture: Any, mask: np.ndarray, name: str, colour: int
     ) -> None:
-        self.picture, self.preview = picture, None
+        self.picture, self.preview, self.panes = picture, None, ()
+        self.drawn_strokes = np.zeros(mask.shape, np.uint8)
         self.set_annotation(mask, name, colour)
 
     def set_annotation(self, mask: np.ndarray, name: str, colour: int) -> None:
@@ -66,6 +73,28 @@ class FakeCanvas:
     def show_probability(self, visible: bool) -> None:
         self.heat = visible
 
+    def draw_strokes(self, kind: int) -> None:
+        self.strokes_kind = kind
+
+    def strokes(self) -> np.ndarray:
+        return self.drawn_strokes.copy()
+
+    def clear_strokes(self) -> None:
+        self.strokes_kind = 0
+        self.drawn_strokes = np.zeros_like(self.drawn_strokes)
+
+    def plane(self) -> int | None:
+        return self.visible_plane
+
+    def set_neighbours(self, labels: np.ndarray, names: Any) -> None:
+        self.neighbours = (labels.copy(), tuple(names)) if names else ()
+
+    def show_panes(self, picture: Any, panes: Any) -> None:
+        self.panes = (picture, tuple(panes))
+
+    def hide_panes(self) -> None:
+        self.panes = ()
+
     def clear(self) -> None:
         self.__init__()  # type: ignore[misc]
 
@@ -74,6 +103,11 @@ class FakeCanvas:
         self.undo.append(self.drawn.copy())
         self.drawn[rows, columns] = value
         self.edited.emit()
+
+    def scribble(self, *where: Any, kind: int) -> None:
+        """Draw a stroke as a person would."""
+        self.drawn_strokes[where] = kind
+        self.stroked.emit()
 
     def undo_stroke(self) -> None:
         """Undo as a person would: napari tells nobody."""
@@ -145,6 +179,18 @@ class StubModel:
                 Prediction(probability, score, where is not None, self.version, 1.0)
             )
         return answers
+
+
+def stub_answers(load: Any, choose: Any) -> Any:
+    """Answers of given models and picks, made where they are asked for."""
+    from lgssl_napari.models import Answerer
+
+    class Stub(Answerer):
+        def picks(self, project: Any, version: Any, count: int) -> list[Any]:
+            picked: list[Any] = choose(project, version, count)
+            return picked
+
+    return Stub(lambda project, version, device: load(project, version))
 
 
 @dataclass
@@ -234,6 +280,12 @@ def project_path(template: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def answers_for() -> Callable[..., Any]:
+    """The function that makes answers of given models and picks."""
+    return stub_answers
+
+
+@pytest.fixture
 def add_model() -> Callable[..., None]:
     """The function that puts a model's card into an open project."""
     return write_model
@@ -243,9 +295,12 @@ def add_model() -> Callable[..., None]:
 def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """Makes controllers with fakes, and closes them in the end."""
     from lgssl_napari.controller import Controller
+    from lgssl_napari.helper import HelperThread
     from lgssl_napari.recent import Recent
     from src_core.errors import LgsslError
 
+    tour_file = tmp_path / "tour-seen"
+    tour_file.touch()
     made: list[Bench] = []
 
     def make(path: Path | None = None, *, model: bool = False, **seams: Any) -> Bench:
@@ -263,10 +318,13 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
         given: dict[str, Any] = {
             "who": "ada",
             "recent": Recent(tmp_path / "recent.json"),
-            "load": lambda project, version: stub,
-            "choose_next": lambda project, model, count: list(picks),
+            "helper": HelperThread(),
+            "tour_file": tour_file,
             "log": log,
         }
+        load = seams.pop("load", lambda project, version: stub)
+        choose = seams.pop("choose_next", lambda project, version, count: list(picks))
+        given["answers"] = stub_answers(load, choose)
         controller = Controller(canvas, runner, **(given | seams))
         bench = Bench(
             controller, canvas, runner, stub, picks, errors, path or tmp_path / "none"

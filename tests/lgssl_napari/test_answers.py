@@ -21,6 +21,7 @@ def answer(**changes) -> Answer:
         "present": True,
         "score": 0.93,
         "threshold": 0.5,
+        "peak": 0.9,
         "version": "v2",
         "pixels": 3120,
         "milliseconds": 41.4,
@@ -43,10 +44,16 @@ def answer(**changes) -> Answer:
             "Score 0.12 (below 0.50). Model v2, 41 ms.",
         ),
         (
-            {"present": False, "score": 0.7, "shown": False},
+            {"present": False, "score": 1.0, "peak": 0.31, "shown": False},
             "Not found: heart",
-            "Score 0.70 (found from 0.50), but no pixel is likelier inside than "
-            "outside. Model v2, 41 ms.",
+            "The model expects it (score 1.00) but is sure of no pixel: the likeliest "
+            "has 0.31. Model v2, 41 ms.",
+        ),
+        (
+            {"note": "The GPU's memory ran out."},
+            "Found: heart",
+            "Score 0.93 (found from 0.50), 3,120 pixels. Model v2, 41 ms. The GPU's "
+            "memory ran out.",
         ),
         (
             {"target": None, "prompt": "rib", "present": False, "score": 0.1},
@@ -67,7 +74,11 @@ def test_an_answer_says_what_it_is_based_on(changes, title, detail) -> None:
         ({"learned": False}, "Model v2 has not learned it yet."),
         (
             {"prompt": "shadow", "nearest": "cardiac shadow", "similarity": 0.8},
-            "Taken for 'cardiac shadow' (similarity 0.80).",
+            "New wording, taken for 'heart' (by 'cardiac shadow', similarity 0.80).",
+        ),
+        (
+            {"prompt": "hearts", "similarity": 0.83},
+            "New wording, taken for 'heart' (similarity 0.83).",
         ),
         (
             {"target": None, "similarity": 0.3},
@@ -81,6 +92,13 @@ def test_an_answer_says_what_it_is_based_on(changes, title, detail) -> None:
 )
 def test_an_answer_says_how_it_understood(changes, says) -> None:
     assert answer(**changes).understanding == says
+
+
+@pytest.mark.parametrize(
+    ("peak", "cut"), [(0.9, 0.5), (0.5, 0.25), (0.3, 0.15), (0.01, 0.02)]
+)
+def test_what_was_not_found_is_cut_where_something_is_left(peak, cut) -> None:
+    assert answer(peak=peak).honest_cut == pytest.approx(cut, abs=0.006)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_what_is_not_there_is_not_drawn_unless_asked_for(asked_bench) -> None:
         ("left lung", "left lung", ""),
         ("Lung on the left", "left lung", ""),
         ("right lung", "right lung", "Model v1 has not learned it yet."),
-        ("the left lung", "left lung", "Taken for 'lung on the left'"),
+        ("the left lung", "left lung", "taken for 'left lung' (by 'lung on the left'"),
         ("xylophone", None, "No known target is like this"),
     ],
 )

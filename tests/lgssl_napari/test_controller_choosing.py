@@ -32,7 +32,7 @@ def test_picks_are_drawn_ahead_and_skipped_ones_come_back_last(asked_bench) -> N
         drawn.append(count)
         return [pick(image, "heart") for image in ("film-0", "film-1", "film-2")]
 
-    asked_bench.controller._choosing._choose = choose
+    asked_bench.controller._choosing._answers.picks = choose
     seen = []
     for _ in range(4):
         asked_bench.controller.next_image()
@@ -101,8 +101,8 @@ def test_a_project_without_images_has_no_next_one(new_bench, tmp_path) -> None:
 
 
 def test_the_core_picks_by_chance_without_a_model(bench) -> None:
-    from lgssl_napari.choosing import choose
+    from lgssl_napari.models import Answerer
 
-    picks = choose(bench.project, None, 3)
+    picks = Answerer().picks(bench.project, None, 3)
     assert len(picks) == 3
     assert all("there is no model yet" in p.reason for p in picks)

@@ -176,7 +176,7 @@ def test_no_other_project_opens_over_a_training(bench, tmp_path) -> None:
 
 def test_an_unexpected_error_is_a_sentence_and_a_log(new_bench, tmp_path) -> None:
     bench = new_bench(log=lambda error: tmp_path / "the log")
-    bench.controller.in_background(lambda: 1 / 0, lambda result: None)
+    bench.controller._desk.run(lambda: 1 / 0, lambda result: None)
     text = bench.state.message.text
     assert "ZeroDivisionError" in text
     assert "the log" in text

@@ -11,7 +11,13 @@ import pytest
 from lgssl_napari.events import POINTS, progress
 from lgssl_napari.results import JobState
 from lgssl_napari.state import Level
-from src_core.errors import JobError, JobLostError, OutOfMemoryError, UserError
+from src_core.errors import (
+    JobError,
+    JobLostError,
+    NoEncoderError,
+    OutOfMemoryError,
+    UserError,
+)
 from src_core.types import MaskStatus
 
 VERDICT = {
@@ -229,7 +235,6 @@ def test_stop_before_the_worker_runs_is_not_lost(trained) -> None:
     ("error", "button", "new_engine"),
     [
         (JobLostError("The worker process died; start again."), "Go on", True),
-        (OutOfMemoryError("It needs more memory."), "Try again", True),
         (JobError("The job failed: ValueError."), "Go on", True),
         (UserError("Nothing to learn from."), None, False),
         (OSError("No space left on device"), "Go on", False),
@@ -255,6 +260,36 @@ def test_what_goes_wrong_is_said_with_the_next_step(
     assert trained.engine.requests[1][2] == trained.engine.requests[0][2]
     assert trained.engine.started == 1 + new_engine
     assert trained.state.job.outcome is not None
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [OutOfMemoryError("It needs more memory.")],
+        [JobLostError("The worker died."), JobLostError("The worker died.")],
+    ],
+)
+def test_what_needs_too_much_memory_is_offered_in_smaller_steps(
+    trained, errors
+) -> None:
+    for error in errors:
+        trained.engine.error = error
+        trained.controller.retrain(3.0)
+    trained.engine.error = None
+    trained.choose("Train in smaller steps")
+    request = trained.engine.requests[-1][2]
+    assert request["settings"]["train"]["batch"] == 2
+    assert trained.state.job.outcome is not None
+
+
+def test_a_missing_encoder_offers_the_one_that_is_built_in(trained) -> None:
+    trained.engine.error = NoEncoderError("The text encoder '/x' is not a folder.")
+    trained.controller.retrain(3.0, settings={"text": {"encoder": "transformers"}})
+    trained.engine.error = None
+    trained.choose("Use the built-in encoder")
+    request = trained.engine.requests[-1][2]
+    assert request["settings"]["text"]["encoder"] == "minilm"
+    assert request["fresh"]
 
 
 def test_any_version_can_answer_again(trained) -> None:

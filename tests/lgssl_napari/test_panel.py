@@ -30,7 +30,9 @@ def open_panel(make_napari_viewer, tmp_path, qtbot):
 
     def make(show: bool = False, **seams):
         viewer = make_napari_viewer(show=show)
-        files = {"recent": Recent(tmp_path / "recent.json")}
+        tour_file = tmp_path / "tour-seen"
+        tour_file.touch()
+        files = {"recent": Recent(tmp_path / "recent.json"), "tour_file": tour_file}
         seams = {"who": "ada", "log": lambda error: tmp_path / "log"} | files | seams
         panel = SegmentByText(viewer, **seams)
         viewer.window.add_dock_widget(panel, name="Segment by text", area="right")
@@ -53,13 +55,18 @@ def wait(qtbot):
 
 
 @pytest.fixture
-def panel(open_panel, project_path, wait, asked_bench):
+def panel(open_panel, project_path, wait, asked_bench, answers_for):
     """A panel with the project open and a model that finds the left lung."""
+    from lgssl_napari.helper import HelperThread
+
     asked_bench.controller.close()  # only its model and its project are wanted
     stub = asked_bench.model
     made = open_panel(
-        load=lambda project, version: stub,
-        choose_next=lambda project, model, count: list(asked_bench.picks),
+        answers=answers_for(
+            lambda project, version: stub,
+            lambda project, version, count: list(asked_bench.picks),
+        ),
+        helper=HelperThread(),
     )
     made.stub, made.picks = stub, asked_bench.picks
     made.controller.open_project(project_path)
@@ -128,8 +135,7 @@ def test_ask_accept_correct_and_save(panel, qtbot, wait) -> None:
     assert project.mask("film-0", "left-lung").read().sum() == drawn
     assert panel.history.list.topLevelItem(0).text(3) == "left lung: done"
     assert panel.history.list.topLevelItem(1).text(3) == "left lung: proposed"
-    assert "●" not in panel.images._model.stringList()[0]
-    assert panel.images._model.stringList()[0].startswith("◐")
+    assert panel.images.model.lines()[0].startswith("◐")
 
 
 def test_known_targets_are_completed_as_one_types(panel) -> None:
@@ -161,7 +167,7 @@ def test_an_unknown_wording_offers_to_become_a_target(panel, wait) -> None:
     panel.answer.new.click()
     wait(lambda: panel.mask.title.text() == "Annotation: xylophone")
     panel.controller.ask("the left lung")
-    wait(lambda: "Taken for" in panel.answer.understanding.text())
+    wait(lambda: "taken for" in panel.answer.understanding.text())
     panel.answer.keep.click()
     wait(lambda: not panel.answer.understanding.isVisibleTo(panel))
 
@@ -206,10 +212,30 @@ def test_every_verb_of_a_button_is_safe(panel, monkeypatch) -> None:
 
 def test_the_list_filters_and_opens(panel, wait) -> None:
     panel.images.filter.setText("film 2")
-    assert panel.images._shown.rowCount() == 1
-    panel.images.list.clicked.emit(panel.images._shown.index(0, 0))
+    assert panel.images.model.rowCount() == 1
+    panel.images.list.clicked.emit(panel.images.model.index(0))
     wait(lambda: panel.images.name.text() == "film 2")
     assert panel.images.place.text() == "3 of 4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "listed"),
+    [
+        ("All", ["film 0", "film 1", "film 2", "film 3"]),
+        ("To do", ["film 1", "film 2", "film 3"]),
+        ("Finished", ["film 0"]),
+        ("Flagged for review", ["film 2"]),
+    ],
+)
+def test_the_list_shows_what_a_reviewer_looks_for(panel, kind, listed) -> None:
+    from src_core.types import MaskStatus
+
+    desk = panel.controller._desk
+    for target in ("left-lung", "right-lung", "heart"):
+        desk.mark("film-0", target, MaskStatus.DONE)
+    desk.mark("film-2", "heart", MaskStatus.FLAGGED)
+    panel.images.kind.setCurrentText(kind)
+    assert [line[3:].split("   ")[0] for line in panel.images.model.lines()] == listed
 
 
 def test_the_next_image_says_why(panel, wait) -> None:
@@ -264,15 +290,9 @@ def test_a_training_is_shown_while_it_runs_and_when_it_ends(panel) -> None:
     assert train.stop.isEnabled()
     assert not train.retrain.isEnabled()
     assert not train.form.native.isEnabled()
-    per_target = (("heart", 0.5, 0.8), ("left lung", None, 0.9))
-    outcome = Outcome("v2", True, "Better.", 0.5, 0.85, per_target, 3, 5, 80, 9, False)
+    outcome = Outcome("v2", True, "Better.", 0.5, 0.85, (), 3, 5, 80, 9, False)
     desk.update(job=replace(running, running=False, outcome=outcome))
     assert train.result.text() == "✔  Model v2: Dice 0.500 → 0.850"
-    rows = [train.per_target.topLevelItem(i) for i in range(2)]
-    assert [[r.text(c) for c in range(3)] for r in rows] == [
-        ["heart", "0.500", "0.800"],
-        ["left lung", "–", "0.900"],
-    ]
     assert train.retrain.isEnabled()
     assert not train.bar.isVisibleTo(panel)
 
@@ -280,7 +300,7 @@ def test_a_training_is_shown_while_it_runs_and_when_it_ends(panel) -> None:
 def test_the_curves_are_drawn_in_the_colours_of_the_theme(panel, wait) -> None:
     from dataclasses import replace
 
-    curve, desk = panel.train.curve, panel.controller._desk
+    curve, desk = panel.train.curve.curves, panel.controller._desk
 
     def corner() -> int:
         pixmap = curve.picture.pixmap()
@@ -290,7 +310,7 @@ def test_the_curves_are_drawn_in_the_colours_of_the_theme(panel, wait) -> None:
         dice = tuple((float(second), 0.2 * second) for second in range(at))
         desk.update(job=replace(desk.state.job, running=True, dice=dice))
     wait(lambda: corner() >= 0 and not curve._drawing)
-    assert curve._drawn.dice == dice
+    assert curve._drawn.lines[0].points == dice
     assert corner() < 80
     panel._viewer.theme = "light"
     wait(lambda: corner() > 180)
@@ -300,14 +320,14 @@ def test_the_curves_are_drawn_in_the_colours_of_the_theme(panel, wait) -> None:
 def test_versions_are_listed_and_any_can_answer(panel, add_model, wait) -> None:
     add_model(panel.controller._desk.project, "v2")
     panel.controller._projects.refresh()
-    versions = panel.versions
-    wait(lambda: versions.list.topLevelItemCount() == 2)
-    assert versions.list.topLevelItem(0).text(0) == "v2 (answers)"
-    assert not versions.answer.isEnabled()
-    versions.list.setCurrentItem(versions.list.topLevelItem(1))
-    versions.answer.click()
+    judge = panel.judge
+    wait(lambda: judge.versions.topLevelItemCount() == 2)
+    assert judge.versions.topLevelItem(0).text(0) == "v2 (answers)"
+    assert not judge.answers.isEnabled()
+    judge.versions.setCurrentItem(judge.versions.topLevelItem(1))
+    judge.answers.click()
     wait(lambda: "model v1" in panel.header.name.text())
-    assert versions.list.topLevelItem(1).text(0) == "v1 (answers)"
+    assert judge.versions.topLevelItem(1).text(0) == "v1 (answers)"
 
 
 @pytest.mark.parametrize("size", [(1366, 768)])
@@ -372,13 +392,14 @@ def test_every_key_is_printed_on_its_button(panel) -> None:
 
 
 def test_keys_work_in_the_window_and_stay_letters_in_a_field(
-    open_panel, asked_bench, project_path, qtbot, wait
+    open_panel, asked_bench, project_path, qtbot, wait, answers_for
 ) -> None:
     from qtpy.QtCore import Qt
 
     asked_bench.controller.close()
     stub = asked_bench.model
-    panel = open_panel(show=True, load=lambda project, version: stub)
+    answers = answers_for(lambda project, version: stub, lambda *_: [])
+    panel = open_panel(show=True, answers=answers)
     panel.controller.open_project(project_path)
     wait(lambda: panel.controller.state.work.image and not panel.controller.state.busy)
     panel.mask.follow.setChecked(False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from lgssl_napari.plot import DICE, LOSS, Drawing, Plotter
+from lgssl_napari.plot import DICE, LOSS, Drawing, Line, Plotter, drawn
 
 DICES = ((1.0, 0.2), (5.0, 0.6), (9.0, 0.9))
 LOSSES = tuple((float(second), 2.0 / (1 + second)) for second in range(10))
@@ -20,11 +20,12 @@ def near(pixels: np.ndarray, shade: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plotter() -> Plotter:
-    return Plotter()
+    return Plotter(2)
 
 
 def drawing(dice=DICES, losses=LOSSES, scale=1.0, background="#262930") -> Drawing:
-    return Drawing(dice, losses, 330, 170, scale, background, "#f0f1f2")
+    lines = (Line("Dice", DICE, dice, unit=True, dots=True), Line("loss", LOSS, losses))
+    return Drawing(lines, "seconds", 330, 170, scale, background, "#f0f1f2")
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
@@ -53,3 +54,10 @@ def test_curves_without_points_are_empty(plotter, dice, losses) -> None:
     pixels = plotter.draw(drawing(dice, losses))
     assert bool(len(near(pixels, DICE))) == bool(dice)
     assert bool(len(near(pixels, LOSS))) == bool(losses)
+
+
+def test_rounds_are_whole_numbers_and_need_no_second_curve() -> None:
+    line = Line("minutes", LOSS, ((1.0, 4.0), (2.0, 1.5)), dots=True)
+    pixels = drawn(Drawing((line,), "round", 300, 120, 1.0, "#ffffff", "#000000"))
+    assert pixels.shape == (120, 300, 4)
+    assert len(near(pixels, LOSS)) > 20

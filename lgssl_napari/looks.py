@@ -1,0 +1,106 @@
+"""How pixels and masks look in napari, and setters that redraw only what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.layers import Labels, Layer
+    from numpy.typing import NDArray
+
+# Told apart with the common colour blindnesses; what is warm is left to proposals, so
+# that a model's opinion is never taken for a saved mask.
+COLOURS = (
+    "#56b4e9",
+    "#009e73",
+    "#cc79a7",
+    "#8c7ae6",
+    "#a6d854",
+    "#e7298a",
+    "#7fe5d8",
+    "#b8c4ff",
+    "#4f8f00",
+    "#c49cde",
+)
+PROPOSED = "#ff9f1c"
+UNKNOWN = "#ffffff"
+INSIDE, OUTSIDE = "#00e5ff", "#ff3b30"
+SHADES = "lgssl shades"
+LABEL = 1
+
+
+def colour_of(place: int) -> str:
+    """Return the colour of the target at a place of the project's list."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def name_and_scale(layer: Layer, name: str, scale: Any) -> None:
+    """Set both where they differ: each event of a layer redraws all of it."""
+    if layer.name != name:
+        layer.name = name
+    if not np.array_equal(layer.scale, scale):
+        layer.scale = scale
+
+
+def set_visible(layer: Layer, visible: bool) -> None:
+    """Show or hide a layer where that changes anything."""
+    if layer.visible != visible:
+        layer.visible = visible
+
+
+def paint_in(
+    layer: Labels, shades: Mapping[int, str], names: Mapping[int, str]
+) -> None:
+    """Give each label its colour, and the name that is shown under the cursor.
+
+    A label that is not named has the colour of the first. A new colormap is dear, so
+    one is made only where it differs.
+    """
+    wanted = tuple(shades.items())
+    if layer.metadata.get(SHADES) != wanted:
+        layer.colormap = colours(shades)
+        layer.metadata = {SHADES: wanted}
+    labels, words = list(names), list(names.values())
+    known = layer.features
+    if "target" not in known or list(known["target"]) != words:
+        layer.features = {"index": labels, "target": words}
+
+
+def colours(shades: Mapping[int, str]) -> Any:
+    """Return a colormap with a colour a label, and nothing shown for 0."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    other = next(iter(shades.values()))
+    table: dict[int | None, str] = {None: other, 0: "transparent"}
+    table.update(shades.items())
+    return DirectLabelColormap(color_dict=table)
+
+
+def for_display(
+    pixels: NDArray[np.generic], axes: str
+) -> tuple[NDArray[np.generic], bool]:
+    """Return pixels as napari wants them, and whether they are colours.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        With the axes ``"yx"``, ``"cyx"``, ``"zyx"`` or ``"czyx"``.
+    axes : str
+        As above.
+
+    Returns
+    -------
+    ndarray
+        With colours last where there are three or four of uint8; other channels
+        stay first and get a slider.
+    bool
+        Whether the last axis holds colours.
+    """
+    is_colour = axes[:1] == "c" and pixels.shape[0] in (3, 4)
+    if is_colour and pixels.dtype == np.uint8:
+        return np.moveaxis(pixels, 0, -1), True
+    return pixels, False

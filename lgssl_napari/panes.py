@@ -1,0 +1,187 @@
+"""Several masks of one image side by side in napari's canvas.
+
+Image and masks are repeated along the last axis in two layers, so that zoom, pan and
+the slice slider move all of them together, and comparing costs no viewer of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgssl_napari.looks import (
+    COLOURS,
+    PROPOSED,
+    UNKNOWN,
+    for_display,
+    name_and_scale,
+    paint_in,
+    set_visible,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari.layers import Image, Labels, Layer
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from lgssl_napari.canvas import Pane
+    from lgssl_napari.state import Picture
+
+SHADES = (PROPOSED, COLOURS[0], COLOURS[1])
+GAP = 0.04
+"""Between two panes, as a share of one's width."""
+
+
+class Panes:
+    """Shows panes instead of the layers at work, and puts those back afterwards.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        The open window.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._images: dict[tuple[bool, int], Image] = {}
+        self._masks: dict[int, Labels] = {}
+        self._hidden: list[Layer] = []
+        self._caption_before: tuple[str, bool] | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers made here."""
+        return [*self._images.values(), *self._masks.values()]
+
+    @property
+    def shown(self) -> bool:
+        """Whether panes are on the canvas."""
+        return self._caption_before is not None
+
+    def show(
+        self,
+        picture: Picture,
+        panes: Sequence[Pane],
+        scale: tuple[float, ...],
+        others: Iterable[Layer],
+    ) -> None:
+        """Show panes and hide other layers meanwhile.
+
+        Parameters
+        ----------
+        picture : Picture
+            The image, the same in each pane.
+        panes : sequence of Pane
+            From left to right.
+        scale : tuple of float
+            Of the image's spatial axes.
+        others : iterable of Layer
+            What is hidden.
+        """
+        self.hide()
+        self._hidden = [layer for layer in others if layer.visible]
+        for layer in self._hidden:
+            set_visible(layer, False)
+        pixels, is_rgb = for_display(picture.pixels, picture.image.axes)
+        wide = beside([pixels] * len(panes), axis=-2 if is_rgb else -1)
+        full = (1.0,) * (wide.ndim - is_rgb - len(scale)) + scale
+        image = self._image(wide, is_rgb, full)
+        drawn = [pane.mask * (n + 1) for n, pane in enumerate(panes)]
+        masks = self._labels(beside(drawn, axis=-1), scale)
+        names = {n + 1: pane.title for n, pane in enumerate(panes)}
+        shades = dict(zip(names, (*SHADES, *[UNKNOWN] * len(panes)), strict=False))
+        paint_in(masks, shades, names)
+        for layer in (image, masks):
+            set_visible(layer, True)
+        self._viewer.layers.selection.active = masks
+        self._turn_to(drawn)
+        self._say("     |     ".join(names.values()))
+        self._viewer.reset_view()
+
+    def hide(self) -> None:
+        """Put back what was there."""
+        if not self.shown:
+            return
+        for layer in self.layers:
+            set_visible(layer, False)
+        for layer in self._hidden:
+            if layer in self._viewer.layers:
+                set_visible(layer, True)
+        self._hidden = []
+        caption = self._caption()
+        caption.text, caption.visible = self._caption_before or ("", False)
+        self._caption_before = None
+        self._viewer.reset_view()
+
+    def clear(self) -> None:
+        """Remove the layers that were made here."""
+        self.hide()
+        for layer in self.layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._images, self._masks = {}, {}
+
+    # ---------------------------------------------------------------- plumbing
+    def _image(
+        self, pixels: NDArray[np.generic], is_rgb: bool, scale: tuple[float, ...]
+    ) -> Image:
+        kind = (is_rgb, len(scale))
+        layer = self._images.get(kind)
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._viewer.add_image(
+                pixels, name="Side by side", rgb=is_rgb, scale=scale
+            )
+            self._images[kind] = layer
+            return layer
+        layer.data = pixels
+        name_and_scale(layer, layer.name, scale)
+        if not is_rgb:
+            layer.reset_contrast_limits()
+        return layer
+
+    def _labels(self, mask: NDArray[np.uint8], scale: tuple[float, ...]) -> Labels:
+        layer = self._masks.get(mask.ndim)
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._viewer.add_labels(
+                mask, name="Masks side by side", scale=scale, opacity=0.5
+            )
+            self._masks[mask.ndim] = layer
+        else:
+            layer.editable = True  # data of a locked layer may not be replaced
+            layer.data = mask
+            name_and_scale(layer, layer.name, scale)
+        layer.editable = False
+        return layer
+
+    def _turn_to(self, masks: Sequence[NDArray[np.uint8]]) -> None:
+        """In a volume, turn to the plane in which the masks differ most."""
+        if masks[0].ndim < 3:
+            return
+        drawn = np.stack([mask != 0 for mask in masks])
+        unlike = drawn.any(axis=0) & ~drawn.all(axis=0)
+        sizes = unlike.sum(axis=(1, 2))
+        axis = self._viewer.dims.ndim - 3
+        self._viewer.dims.set_current_step(axis, int(sizes.argmax()))
+
+    def _say(self, words: str) -> None:
+        caption = self._caption()
+        self._caption_before = (caption.text, caption.visible)
+        caption.text, caption.position, caption.visible = words, "top_center", True
+
+    def _caption(self) -> Any:
+        # The overlay moved in napari 0.9; the old name warns there.
+        canvas = getattr(self._viewer, "canvas", None)
+        return canvas.overlays.text if canvas is not None else self._viewer.text_overlay
+
+
+def beside(arrays: Sequence[NDArray[Any]], axis: int) -> NDArray[Any]:
+    """Put arrays beside one another with a gap of zeros between them."""
+    first = arrays[0]
+    shape = list(first.shape)
+    shape[axis] = max(1, round(GAP * shape[axis]))
+    gap = np.zeros(shape, first.dtype)
+    parts = [part for array in arrays for part in (array, gap)]
+    return np.concatenate(parts[:-1], axis=axis)
