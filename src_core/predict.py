@@ -19,7 +19,7 @@ from src_core.methods import method_class
 from src_core.text import TextEncoder, load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -126,31 +126,55 @@ class Predictor(Answerer):
         if key and key in self._pictures:
             self._pictures.move_to_end(key)
             return self._pictures[key]
+        seen, views = self.views(pixels, axes)
+        for view in views:
+            with self.device.autocast():
+                view = view.contiguous(memory_format=torch.channels_last)
+                seen.features.append(self.net.encode(view, first_only=True))
+        if key:
+            self._pictures[key] = seen
+            while len(self._pictures) > CACHED_PICTURES:
+                self._pictures.popitem(last=False)
+        return seen
+
+    def views(
+        self, pixels: NDArray[np.generic], axes: str
+    ) -> tuple[Picture, Iterator[Tensor]]:
+        """Return what the network is shown of a 2-D picture, before it looks.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            With the axes ``"yx"`` or ``"cyx"``.
+        axes : str
+            As above.
+
+        Returns
+        -------
+        Picture
+            Where each view lies; its features are still missing.
+        iterator of Tensor
+            The views, (1, 3, S, S) of mean 0 and deviation 1; made one by one, because
+            all the tiles of a large picture would fill the memory.
+        """
         frame = self.card.settings.frame
         picture = prepare(pixels, axes, frame)
         height, width = picture.pixels.shape[1:]
         windows = [(slice(0, height), slice(0, width))]
         if frame.tiles and max(height, width) > frame.size:
             windows = tile_windows(height, width, frame.size)
-        boxes, features = [], []
-        for window in windows:
-            part = picture.crop(window).pixels
-            box = Letterbox(part.shape[1], part.shape[2], frame.size)
-            view = standardise(
-                into_square(part, box)[None],
-                torch.tensor([picture.mean]),
-                torch.tensor([picture.deviation]),
-            ).to(self.device.torch)
-            with self.device.autocast():
-                view = view.contiguous(memory_format=torch.channels_last)
-                features.append(self.net.encode(view, first_only=True))
-            boxes.append(box)
-        seen = Picture((height, width), windows, boxes, features)
-        if key:
-            self._pictures[key] = seen
-            while len(self._pictures) > CACHED_PICTURES:
-                self._pictures.popitem(last=False)
-        return seen
+        parts = [picture.crop(window).pixels for window in windows]
+        boxes = [Letterbox(part.shape[1], part.shape[2], frame.size) for part in parts]
+        mean, deviation = (
+            torch.tensor([value]) for value in (picture.mean, picture.deviation)
+        )
+        views = (
+            standardise(into_square(part, box)[None], mean, deviation).to(
+                self.device.torch
+            )
+            for part, box in zip(parts, boxes, strict=True)
+        )
+        return Picture((height, width), windows, boxes, []), views
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +190,7 @@ class Picture:
     boxes : list of Letterbox
         How each view was fitted into the network's square.
     features : list of Seen
-        Of each view.
+        Of each view that was encoded.
     """
 
     shape: tuple[int, int]

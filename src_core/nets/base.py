@@ -109,6 +109,13 @@ class PromptNet(nn.Module, ABC):
             Do not ask the decoders after the first at all.
         """
 
+    def describe(self, seen: Any) -> Tensor | None:
+        """Return a vector (B, D) by which images can be likened; None where none is.
+
+        Of the deepest features, pooled over the image.
+        """
+        return None
+
     def forward(self, image: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
         """(B, 3, H, W) and one prompt an image -> logits (B, 1, H, W)."""
         seen = self.encode(image, first_only=True)

@@ -222,3 +222,8 @@ class PromptUNet(PromptNet):
             for decoder, here in enumerate(rows)
         )
         return Answer(decoded, rows, self.present(fused, read))
+
+    def describe(self, seen: Features) -> Tensor:
+        """Return mean and deviation over the places of the bottleneck: (B, 2C)."""
+        places = seen.vision.fuse.float().flatten(2)
+        return torch.cat([places.mean(2), places.std(2)], dim=1)
