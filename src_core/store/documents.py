@@ -10,7 +10,7 @@ from src_core.store.guard import LIMITS, is_id
 from src_core.store.records import DOCUMENTS, NODE, attributes, group_node
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from src_core.store.ledger import Ledger
     from src_core.types import Revision
@@ -62,6 +62,18 @@ def read(ledger: Ledger, key: str, at: int | None) -> dict[str, Any] | None:
     if not isinstance(document, dict):
         raise CorruptError(f"The ledger holds no document at '{key}'; verify it.")
     return document
+
+
+def under(
+    ledger: Ledger, prefix: str, since: int, at: int | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and content of each document whose name begins so, sorted by name."""
+    ending = f"/{NODE}"
+    for key, data in ledger.values(prefix, since=since, at=at):
+        if data is not None and key.endswith(ending):
+            document = attributes(data, key).get("document")
+            if isinstance(document, dict):
+                yield key.removesuffix(ending), document
 
 
 def versions(

@@ -34,6 +34,16 @@ class MaskRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """A person's time on one mask, in seconds, as one revision recorded it."""
+
+    image: str
+    target: str
+    seconds: float
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What a commit says about itself; the ledger adds number, time and hashes.
 

@@ -14,10 +14,11 @@ from src_core.store.groups import GroupMap
 from src_core.store.guard import contained, is_id
 from src_core.store.ledger import Ledger
 from src_core.store.masks import Mask
+from src_core.store.rows import Effort
 from src_core.types import Image, Revision, Split, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     import zarr
@@ -251,6 +252,40 @@ class ProjectView:
     def documents(self, key: str) -> list[tuple[Revision, dict[str, Any]]]:
         """List a document's versions up to this position, newest first."""
         return documents.versions(self.ledger, key, self._at)
+
+    def documents_under(
+        self, prefix: str, since: int = 0
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield name and content of each document whose name begins so.
+
+        Parameters
+        ----------
+        prefix : str
+            Such as ``"documents/wish."``.
+        since : int
+            Only those that changed after this revision.
+        """
+        return documents.under(self.ledger, prefix, since, self._at)
+
+    def changed(self, since: int) -> list[tuple[str, str | None, str | None]]:
+        """List verb, image and target of what changed after a revision, each once."""
+        sql = (
+            "SELECT DISTINCT what, image, target FROM revision "
+            "WHERE number > ? AND number <= ?"
+        )
+        return [
+            (row[0], row[1], row[2])
+            for row in self.ledger.rows(sql, (since, self.position))
+        ]
+
+    def efforts(self, since: int = 0) -> list[Effort]:
+        """List the time that people spent on masks after a revision, oldest first."""
+        sql = (
+            "SELECT image, target, seconds_spent, number FROM revision "
+            "WHERE seconds_spent > 0 AND image IS NOT NULL AND target IS NOT NULL "
+            "AND number > ? AND number <= ? ORDER BY number"
+        )
+        return [Effort(*row) for row in self.ledger.rows(sql, (since, self.position))]
 
     # -------------------------------------------------------- the whole of it
     def verify(self, deep: bool = True) -> list[Finding]:
