@@ -113,7 +113,9 @@ class Dispatcher:
         LOG.info("job %s of %s: taken", job[:8], record.owner)
 
         def heard(stamped: tuple[float, dict[str, Any]]) -> None:
-            self._hear(entry, stamped[1])
+            # dask adds which worker it was, an address that concerns no client.
+            told = {key: v for key, v in stamped[1].items() if key != "worker"}
+            self._hear(entry, told)
 
         self.client.subscribe_topic(topic(job), heard)
         try:
