@@ -124,7 +124,7 @@ class Errand:
         return text
 
     def _train(self) -> tuple[dict[str, Path], dict[str, Any]]:
-        from src_core.checkpoints import CARD, WEIGHTS
+        from src_core.cluster.receive import FILES
         from src_core.cluster.unpack import unpack
         from src_core.rounds import RoundRequest
         from src_core.worker import run_round
@@ -143,7 +143,7 @@ class Errand:
                 self.reporter.should_stop,
             )
         made = self.folder / "models" / result["version"]
-        return {name: made / name for name in (WEIGHTS, CARD)}, result
+        return {name: made / name for name in FILES}, result
 
     def _fetch(self, wanted: dict[str, int]) -> None:
         """Bring what is missing from the server; its own disk lacks nothing."""

@@ -240,19 +240,22 @@ class RemoteJob:
 
     def _wanted(self) -> Wanted:
         from src_core.checkpoints import load_card
+        from src_core.cluster.pack import travelling
         from src_core.cluster.receive import Wanted
         from src_core.rounds import RoundRequest, promoted
         from src_core.store import Project
 
-        settings = RoundRequest.model_validate_json(self.left.request).settings
+        request = RoundRequest.model_validate_json(self.left.request)
+        settings = request.settings
         with Project.open(self._project, at=self.left.position) as frozen:
             parent = promoted(frozen)
-            if parent is not None:
+            if parent is not None and not request.fresh:
                 old = load_card(frozen.models_dir / parent).settings
                 update = {"frame": old.frame, "text": old.text}
                 settings = settings.model_copy(update=update)
+            images = [image.id for image, _, _ in travelling(frozen)]
             targets = [target.id for target in frozen.targets()]
-        return Wanted(settings, targets, self.left.position, parent or "")
+        return Wanted(settings, images, targets, self.left.position, parent or "")
 
     # -------------------------------------------------------------- connection
     def _persistently(self, step: Callable[[], T]) -> T:

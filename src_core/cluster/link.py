@@ -356,9 +356,10 @@ def as_error(kind: str, text: str) -> LgsslError:
     """Return an error of this program by its class's name."""
     found = getattr(errors, kind, None)
     is_ours = isinstance(found, type) and issubclass(found, LgsslError)
-    if not is_ours or kind in ("ConflictError", "MissingExtraError"):
-        found = JobError  # those two are made of other things than a sentence
-    made: LgsslError = found(plain(text))  # type: ignore[misc]
+    try:
+        made: LgsslError = found(plain(text)) if is_ours else JobError(plain(text))  # type: ignore[misc]
+    except TypeError:  # one that is made of other things than a sentence
+        made = JobError(plain(text))
     return made
 
 

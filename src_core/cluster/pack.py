@@ -29,6 +29,8 @@ from src_core.store.truth import truths
 from src_core.types import Split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from src_core.rounds import RoundRequest
     from src_core.store import Project
     from src_core.types import Image
@@ -124,15 +126,25 @@ def pack(project: Project, request: RoundRequest) -> Bundle:
     )
 
 
-def target_ids(project: Project) -> list[str]:
-    """Return the targets' own identifiers in the order of their numbers."""
-    return [target.id for target in project.targets()]
+def travelling(project: Project) -> Iterator[tuple[Image, Split, list[str]]]:
+    """Yield each image that a training may see, for what, and its finished targets.
+
+    In the order of their numbers in a bundle, which is that of the project.
+    """
+    known = truths(project)
+    held_out = held_out_groups(project)
+    for image in project.images():
+        split = effective_split(image, held_out)
+        finished = sorted(known.get(image.id, []))
+        if split is Split.TRAIN or (split is Split.VAL and finished):
+            yield image, split, finished
 
 
 def _completed(project: Project, request: RoundRequest) -> RoundRequest:
     """Fill in what depends on images that stay here."""
     frame = request.settings.frame
-    if promoted(project) is not None or (frame.size and frame.tiles is not None):
+    goes_on = promoted(project) is not None and not request.fresh
+    if goes_on or (frame.size and frame.tiles is not None):
         return request  # the version that answers decides, or the person has
     if not project.images():
         raise UserError("The project has no images; import some, then train.")
@@ -154,19 +166,12 @@ class _Packing:
 
     def images(self) -> list[ImageEntry]:
         """Describe every image that a training may see."""
-        project = self.project
-        known = truths(project)
-        held_out = held_out_groups(project)
-        number = {target.id: n for n, target in enumerate(project.targets())}
+        number = {t.id: n for n, t in enumerate(self.project.targets())}
         # With several targets a caption does not say which is meant: it is not used.
         with_captions = len(number) == 1
         groups: dict[str, int] = {"": 0}
         entries = []
-        for image in project.images():
-            split = effective_split(image, held_out)
-            finished = known.get(image.id, [])
-            if split is Split.TEST or (split is Split.VAL and not finished):
-                continue
+        for image, split, finished in travelling(self.project):
             array, chunks = self._pixels(image)
             entries.append(
                 ImageEntry(
@@ -179,7 +184,7 @@ class _Packing:
                     caption=image.caption if with_captions else "",
                     array=array,
                     chunks=chunks,
-                    masks={number[t]: self._mask(image, t) for t in sorted(finished)},
+                    masks={number[t]: self._mask(image, t) for t in finished},
                 )
             )
         return entries

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from src_core.checkpoints import (
     CARD,
@@ -16,9 +18,12 @@ from src_core.checkpoints import (
     next_version,
     save_model,
 )
-from src_core.cluster.manifest import LARGEST_NOTE, Number, Version, target_id
-from src_core.config import Settings
+from src_core.cluster.link import plain
+from src_core.cluster.manifest import LARGEST_NOTE, image_id, target_id
 from src_core.errors import CorruptError, JobError
+from src_core.rounds import RoundResult
+from src_core.rounds.comparison import FILE as COMPARISON
+from src_core.rounds.comparison import Comparison, Pair, write_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,45 +35,11 @@ if TYPE_CHECKING:
     from src_core.cluster.link import Link
     from src_core.config import ModelSettings
 
-LARGEST_WEIGHTS: Final = 8 << 30
+FILES: Final = {CARD: LARGEST_NOTE, COMPARISON: 256 << 20, WEIGHTS: 8 << 30}
+"""What a job makes, and how many bytes each may have."""
+
 _PIECE: Final = 8 << 20
-
-Sentence = Annotated[str, Field(max_length=4_000)]
-
-
-class VerdictEntry(Settings):
-    """What the gate decided there."""
-
-    promoted: bool
-    reason: Sentence
-    old: float | None = None
-    new: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-class LookEntry(Settings):
-    """One look at the validation split."""
-
-    step: Number
-    seconds: float
-    dice: float | None
-
-
-class ResultEntry(Settings):
-    """A round's result as it must look, whoever sent it."""
-
-    version: Version
-    method: Annotated[str, Field(max_length=100)]
-    steps: Number
-    seconds: float
-    labelled: Number
-    unlabelled: Number
-    promoted: bool
-    verdict: VerdictEntry
-    looks: Annotated[list[LookEntry], Field(max_length=100_000)]
-    stopped: bool
-    position: Number
+_PAIRS: Final = TypeAdapter(tuple[Pair, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +50,7 @@ class Wanted:
     ----------
     settings : ModelSettings
         As they were handed in.
-    targets : list of str
+    images, targets : list of str
         The project's own identifiers, in the order of the bundle's numbers.
     position : int
         The ledger position of the snapshot.
@@ -88,6 +59,7 @@ class Wanted:
     """
 
     settings: ModelSettings
+    images: list[str]
     targets: list[str]
     position: int
     parent: str
@@ -135,32 +107,44 @@ def receive(
     Unreachable
         If the connection broke; call again.
     """
-    try:
-        result = ResultEntry.model_validate_json(str(answer.get("result")))
-        files = {
-            name: (str(sha256), int(size))
-            for name, (sha256, size) in dict(answer["files"]).items()
-        }
-        sizes = files[CARD][1] <= LARGEST_NOTE, files[WEIGHTS][1] <= LARGEST_WEIGHTS
-    except (ValidationError, KeyError, ValueError, TypeError) as error:
-        raise JobError(
-            "The server's answer cannot be read; use the same version of lgssl-napari "
-            "on both sides."
-        ) from error
-    if not all(sizes):
-        raise JobError("The server's model is larger than any can be; it was refused.")
-    for name in (CARD, WEIGHTS):
+    result, files = _read(answer)
+    for name in FILES:
         _fetch(link, job, name, files[name], store, told)
     card = _card(store.content(files[CARD][0]), result, wanted)
+    pairs = _pairs(store.content(files[COMPARISON][0]), wanted)
     version = _standing(models, card)
     if version is None:
         weights, _ = load_tensors(store.path(files[WEIGHTS][0]))
         check_weights(weights, card.settings)
         version = _save(models, card, weights)
+    comparison = Comparison(version, wanted.parent, result.verdict, pairs)
+    write_comparison(models / version, comparison)
     for sha256, _ in files.values():
         store.drop(sha256)
-    plain = result.model_dump(mode="json")
-    return {**plain, "version": version, "position": wanted.position}
+    position = wanted.position
+    return dataclasses.replace(result, version=version, position=position).as_dict()
+
+
+def _read(answer: dict[str, Any]) -> tuple[RoundResult, dict[str, tuple[str, int]]]:
+    """Read what the server says of the result, and of the files that belong to it."""
+    try:
+        found = json.loads(str(answer.get("result")))
+        result: RoundResult = TypeAdapter(RoundResult).validate_python(found)
+        files = {
+            name: (str(sha256), int(size))
+            for name, (sha256, size) in dict(answer["files"]).items()
+        }
+        allowed = all(files[name][1] <= limit for name, limit in FILES.items())
+    except (ValidationError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise JobError(
+            "The server's answer cannot be read; use the same version of lgssl-napari "
+            "on both sides."
+        ) from error
+    if not allowed:
+        raise JobError("The server's model is larger than any can be; it was refused.")
+    reason = plain(result.verdict.reason)
+    verdict = dataclasses.replace(result.verdict, reason=reason)
+    return dataclasses.replace(result, verdict=verdict), files
 
 
 def _fetch(
@@ -179,7 +163,7 @@ def _fetch(
         told(have, size)
 
 
-def _card(data: bytes, result: ResultEntry, wanted: Wanted) -> ModelCard:
+def _card(data: bytes, result: RoundResult, wanted: Wanted) -> ModelCard:
     """Read the card, and give targets and position the project's own names."""
     try:
         card = ModelCard.model_validate_json(data)
@@ -201,10 +185,28 @@ def _card(data: bytes, result: ResultEntry, wanted: Wanted) -> ModelCard:
             }
         )
     except (ValidationError, ValueError, KeyError) as error:
-        raise CorruptError(
-            "The server's model is not the one that was asked for "
-            f"({type(error).__name__}); it was refused. Train again."
-        ) from error
+        raise _not_asked_for(error) from error
+
+
+def _pairs(data: bytes, wanted: Wanted) -> tuple[Pair, ...]:
+    """Read what the round changed, and give images and targets their own names."""
+    images = {image_id(n): name for n, name in enumerate(wanted.images)}
+    targets = {target_id(n): name for n, name in enumerate(wanted.targets)}
+    try:
+        found = _PAIRS.validate_python(json.loads(data)["pairs"])
+        return tuple(
+            Pair(images[pair.image], targets[pair.target], pair.old, pair.new)
+            for pair in found
+        )
+    except (ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _not_asked_for(error) from error
+
+
+def _not_asked_for(error: Exception) -> CorruptError:
+    return CorruptError(
+        "The server's model is not the one that was asked for "
+        f"({type(error).__name__}); it was refused. Train again."
+    )
 
 
 def check_weights(weights: dict[str, Tensor], settings: ModelSettings) -> None:

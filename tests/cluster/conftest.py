@@ -39,13 +39,24 @@ NOBODY = 65534
 WALLED = sys.platform == "linux" and os.geteuid() == 0
 
 
+def _die_with_the_tests() -> None:
+    """Be killed when whoever started us is, so that no server outlives its test."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+
+
 def _give_up_overriding() -> None:
     """Let root, from now on, enter only what its permissions allow."""
+    _die_with_the_tests()
     libc = ctypes.CDLL(None, use_errno=True)
     drop, override, search = 24, 1, 2
     for capability in (override, search):
         if libc.prctl(drop, capability, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "a capability cannot be given up")
+
+
+_PREPARE = _die_with_the_tests if sys.platform == "linux" else None
+if WALLED:
+    _PREPARE = _give_up_overriding
 
 
 def _rounds():
@@ -158,7 +169,7 @@ class Machine:
                 cwd=self.home,
                 env=self.environment,
                 start_new_session=True,
-                preexec_fn=_give_up_overriding if WALLED else None,
+                preexec_fn=_PREPARE,
             )
         line = self.process.stdout.readline()
         assert line, self.log.read_text()[-3000:]

@@ -169,8 +169,11 @@ def test_the_version_that_answers_goes_along_and_its_card_says_no_more_than_need
     sent = json.loads((there / "models" / "v1" / CARD).read_bytes())
     assert sent["presence"]["threshold"] == 0.3
     assert (sent["targets"], sent["validation"], sent["created"]) == ([], {}, "")
-    # What decides the picture's size is the version's, not asked of the images here.
+    # What decides the picture's size is the version's, not asked of the images here;
+    # unless a training is to start from nothing.
     assert bundle.request.settings.frame.size == 0
+    fresh = packed(folder, rounds, store, fresh=True)
+    assert fresh.request.settings.frame.size == 64
 
 
 def test_a_bundle_that_lost_a_content_makes_no_project(

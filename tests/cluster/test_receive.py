@@ -23,8 +23,11 @@ from src_core.errors import (
     UserError,
 )
 from src_core.methods import method_class
+from src_core.rounds.comparison import FILE as COMPARISON
+from src_core.rounds.comparison import Pair, read_comparison
 
 JOB = "0" * 32
+PAIRS = [{"image": "i00000001", "target": "t00000", "old": None, "new": 0.5}]
 
 
 class FakeLink:
@@ -72,23 +75,27 @@ def good(rounds):
         "looks": [{"step": 1, "seconds": 0.1, "dice": None}],
         "stopped": False,
         "position": 7,
+        "presence": {"threshold": 0.5, "summary": "the defaults"},
     }
     return settings, card, result, weights
 
 
-def take(good, models, store, *, card=None, result=None, weights=None, files=None):
+def take(
+    good, models, store, *, card=None, result=None, weights=None, pairs=None, files=None
+):
     settings, own_card, own_result, own_weights = good
     contents = {
         CARD: (card or own_card).model_dump_json().encode(),
         WEIGHTS: save(weights or own_weights, {"meta": "{}"}),
+        COMPARISON: json.dumps({"pairs": pairs or PAIRS}).encode(),
     }
-    told = files or {
+    told = {
         name: [hashlib.sha256(data).hexdigest(), len(data)]
         for name, data in contents.items()
-    }
+    } | (files or {})
     link = FakeLink(contents)
     answer = {"result": json.dumps({**own_result, **(result or {})}), "files": told}
-    wanted = Wanted(settings, ["bar", "disc"], position=35, parent="")
+    wanted = Wanted(settings, ["im0", "im1"], ["bar", "disc"], 35, "v0")
     return receive(link, JOB, answer, store, models, wanted), link
 
 
@@ -107,6 +114,10 @@ def test_a_model_becomes_the_next_version_with_the_projects_own_names(good, plac
     assert card.targets == ["bar", "disc"]
     assert card.validation == {"bar": 0.5, "disc": 0.7, "mean": 0.6}
     assert all(bool((weights[k] == v).all()) for k, v in good[3].items())
+    compared = read_comparison(models / "v1")
+    assert (compared.version, compared.against) == ("v1", "v0")
+    assert compared.pairs == (Pair("im1", "bar", None, 0.5),)
+    assert compared.verdict.reason == result["verdict"]["reason"] == "better"
     assert [p for p in store.root.rglob("*") if p.is_file()] == []
 
 
@@ -161,6 +172,7 @@ def test_weights_that_are_no_network_of_these_settings_are_refused(good, place, 
         {"targets": ["../x"]},
         {"validation": {"t00007": 0.5}},
         {"version": "v2"},
+        {"version": "../v1"},
     ],
 )
 def test_a_card_that_does_not_answer_what_was_asked_is_refused(good, place, update):
@@ -187,7 +199,7 @@ def test_other_settings_than_were_asked_for_are_refused(good, place, update):
 
 @pytest.mark.parametrize(
     "result",
-    [{"version": "../v1"}, {"steps": -1}, {"promoted": "perhaps"}, {"more": 1}],
+    [{"steps": "many"}, {"stopped": "perhaps"}, {"verdict": {}}, {"looks": [1]}],
 )
 def test_a_result_of_another_form_is_refused(good, place, result):
     models, store = place
@@ -196,20 +208,43 @@ def test_a_result_of_another_form_is_refused(good, place, result):
 
 
 @pytest.mark.parametrize(
+    "pairs",
+    [
+        [{**PAIRS[0], "image": "i00000002"}],
+        [{**PAIRS[0], "target": "../x"}],
+        [{**PAIRS[0], "new": "good"}],
+        {"x": 1},
+    ],
+)
+def test_a_comparison_of_other_images_is_refused(good, place, pairs):
+    models, store = place
+    with pytest.raises(CorruptError, match="not the one that was asked for"):
+        take(good, models, store, pairs=pairs)
+    assert list(models.iterdir()) == []
+
+
+def test_what_a_verdict_says_is_one_printable_line(good, place):
+    models, store = place
+    verdict = {"promoted": True, "reason": "\x1b[2Jbetter\nmuch"}
+    result, _ = take(good, models, store, result={"verdict": verdict})
+    assert result["verdict"]["reason"] == "[2Jbetter much"
+
+
+@pytest.mark.parametrize(
     ("files", "error"),
     [
-        ({}, JobError),
-        ({CARD: ["x", "y"], WEIGHTS: ["0" * 64, 1]}, JobError),
-        ({CARD: ["0" * 64, 1 << 30], WEIGHTS: ["0" * 64, 1]}, JobError),
-        ({CARD: ["0" * 64, 100], WEIGHTS: ["0" * 64, 1 << 40]}, JobError),
-        ({CARD: ["../../x", 100], WEIGHTS: ["0" * 64, 1]}, BadInputError),
-        ({CARD: ["0" * 64, 100], WEIGHTS: ["0" * 64, 1]}, LgsslError),  # other content
+        ({CARD: ["x", "y"]}, JobError),
+        ({CARD: []}, JobError),
+        ({CARD: ["0" * 64, 1 << 30]}, JobError),
+        ({WEIGHTS: ["0" * 64, 1 << 40]}, JobError),
+        ({CARD: ["../../x", 100]}, BadInputError),
+        ({CARD: ["0" * 64, 100]}, LgsslError),  # another content
     ],
 )
 def test_files_that_are_not_what_they_declare_are_refused(good, place, files, error):
     models, store = place
     with pytest.raises(error):
-        take(good, models, store, files=files or {"x": []})
+        take(good, models, store, files=files)
     assert list(models.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ from src_core.cluster.link import Link, Server
 from src_core.cluster.remote import RemoteEngine
 from src_core.cluster.training import start_training
 from src_core.errors import NotFoundError, UserError
-from src_core.rounds import RoundRequest, promoted
+from src_core.rounds import RoundRequest, promoted, read_comparison
 from src_core.store import Project
 from src_core.types import MaskStatus
 
@@ -56,6 +56,8 @@ def test_the_same_model_comes_of_it_and_nothing_here_was_looked_into(client, ser
     twin_card, twin_weights = load_model(client.home / "twin" / "models" / "v1")
     assert weights.keys() == twin_weights.keys()
     assert all(bool((weights[k] == twin_weights[k]).all()) for k in weights)
+    compared = read_comparison(client.project / "models" / "v1")
+    assert compared == read_comparison(client.home / "twin" / "models" / "v1")
     same = {"created": "", "seconds": 0.0}
     assert card.model_copy(update=same) == twin_card.model_copy(update=same)
 
