@@ -7,6 +7,8 @@ import math
 import pytest
 import torch
 
+from src_core.checkpoints import load_tensors
+from src_core.config import BurnInSettings
 from src_core.devices import Device
 from src_core.errors import UserError
 from src_core.methods import METHODS
@@ -100,9 +102,11 @@ def test_a_version_without_the_second_decoder_starts_a_method_with_two(
     assert any(key.startswith("decoders.1") for key in trained.weights)
 
 
+@pytest.mark.parametrize("method", METHODS)
 def test_a_resumed_training_ends_as_one_that_was_never_broken(
-    pool, wordings, settings, tmp_path
+    pool, wordings, settings, tmp_path, method
 ):
+    """Also where unlabelled images have joined before it broke."""
     checkpoint = tmp_path / "c.safetensors"
 
     class Killed(Exception):
@@ -115,7 +119,8 @@ def test_a_resumed_training_ends_as_one_that_was_never_broken(
         return False
 
     stop_at_seven.calls = 0
-    often = settings(checkpoint_seconds=1e-9)
+    early = BurnInSettings(start=0.0, dice=0.0, gain=1.0, window=0.0)
+    often = settings(method, checkpoint_seconds=1e-9, burn_in=early)
     whole = _train(pool, wordings, often, steps=12)
     with pytest.raises(Killed):
         _train(
@@ -125,6 +130,8 @@ def test_a_resumed_training_ends_as_one_that_was_never_broken(
             12,
             Hooks(checkpoint=checkpoint, should_stop=stop_at_seven),
         )
+    joined = load_tensors(checkpoint)[1]["began"] is not None
+    assert joined is METHODS[method].uses_unlabelled
     resumed = _train(pool, wordings, often, 12, Hooks(checkpoint=checkpoint))
     assert resumed.step == 12
     for key, value in whole.weights.items():
