@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from src_core.config import NetSettings
 from src_core.nets import LViTNet
@@ -305,6 +306,19 @@ def test_prompts_share_the_pictures_encoding(net):
         alone = [net(image, tokens[k : k + 1], mask[k : k + 1]) for k in range(3)]
     torch.testing.assert_close(together, torch.cat(alone))
     assert float((together[0] - together[1]).abs().max()) > 1e-3
+
+
+def test_two_fifths_of_the_work_are_shared_between_prompts():
+    with torch.device("meta"), torch.no_grad():
+        net = LViTNet(PUBLISHED, 10).eval()
+        tokens, mask = torch.zeros(1, 6, 768), torch.ones(1, 6, dtype=torch.bool)
+        with FlopCounterMode(display=False) as image:
+            seen = net.encode(torch.randn(1, 3, 224, 224))
+        with FlopCounterMode(display=False) as prompt:
+            net.answer(seen, net.prompt(tokens, mask))
+    shared, again = image.get_total_flops() / 2e9, prompt.get_total_flops() / 2e9
+    assert shared == pytest.approx(11.1, rel=0.01)
+    assert again == pytest.approx(15.3, rel=0.01)
 
 
 def test_every_parameter_is_trained(seeded):
