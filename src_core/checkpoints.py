@@ -137,6 +137,10 @@ class ModelCard(Settings):
         Ids of the targets it has learned.
     labelled, unlabelled : int
         Training images with and without truth.
+    taught : int
+        Pictures in which a proposal taught in the place of truth.
+    teacher : str
+        What had proposed them, ``""`` for none.
     steps, seconds : number
         Of training.
     validation : dict
@@ -153,6 +157,8 @@ class ModelCard(Settings):
     targets: list[str]
     labelled: int
     unlabelled: int
+    taught: int = 0
+    teacher: str = ""
     steps: int
     seconds: float
     validation: dict[str, float] = Field(default_factory=dict)

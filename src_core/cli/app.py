@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from src_core.cli import cluster, learning, projects, start
+from src_core.cli import cluster, learning, projects, proposals, start
 
 app = typer.Typer(
     name="lgssl",
@@ -17,3 +17,4 @@ start.register(app)
 projects.register(app)
 learning.register(app)
 cluster.register(app)
+proposals.register(app)

@@ -21,13 +21,15 @@ from src_core.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from src_core.answers import Answerer
     from src_core.imaging import Picture
     from src_core.predict import Predictor
     from src_core.store import Project
     from src_core.types import Image
 
 Version = Annotated[
-    str, typer.Option("--version", help="A version; else what answers.")
+    str,
+    typer.Option("--version", help="A version, clipseg or sam3; else what answers."),
 ]
 
 
@@ -60,6 +62,13 @@ def train(
         bool, typer.Option("--abandon", help="Give the one on the server up.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start from nothing.")] = False,
+    proposals: Annotated[
+        bool | None,
+        typer.Option(
+            "--proposals/--no-proposals",
+            help="Let a proposer's masks teach the first round, with lower trust.",
+        ),
+    ] = None,
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
@@ -95,6 +104,7 @@ def train(
             "steps": steps,
             "device": device,
             "fresh": fresh,
+            "proposals_teach": proposals,
         },
         scheduler or None,
         who or user(),
@@ -119,10 +129,11 @@ def predict(
     import numpy as np
 
     from src_core.imaging import read_image, write_mask
+    from src_core.proposers import is_proposer
     from src_core.store import Project
 
     with Project.open(project) as opened:
-        predictor = _predictor(opened, version)
+        model = _answerer(opened, version)
         if Path(image).exists():
             picture = read_image(Path(image))
             shown: Picture | Image = picture
@@ -130,8 +141,8 @@ def predict(
         else:
             known = opened.image(image)
             shown, pixels = known, np.asarray(opened.pixels(known)[...])
-        meant = _meant(opened, predictor, prompt)
-        answer = predictor.predict(pixels, shown.axes, [prompt])[0]
+        meant = _meant(opened, model, prompt)
+        answer = model.predict(pixels, shown.axes, [prompt])[0]
     mask = answer.shape_mask if anyway else answer.mask
     write_mask(out, mask, like=shown)
     payload = {
@@ -143,17 +154,22 @@ def predict(
         "out": str(out),
         **meant,
     }
-    threshold = predictor.card.presence.threshold
     found = f"Found: {payload['pixels']} pixels" if answer.present else "Not found"
-    sentence = f"{found} (score {answer.score:.2f}, threshold {threshold:.2f}) -> {out}"
+    judged = f"score {answer.score:.2f}, threshold {model.threshold:.2f}"
+    sentence = f"{found} ({judged}) -> {out}"
+    if is_proposer(answer.version):
+        tell(
+            f"This is a proposal of {answer.version}; nobody has measured it on these "
+            "images."
+        )
     emit(payload, sentence, as_json=as_json)
 
 
-def _meant(project: Project, predictor: Predictor, prompt: str) -> dict[str, Any]:
+def _meant(project: Project, model: Answerer, prompt: str) -> dict[str, Any]:
     """Say which known target a wording was taken for."""
     from src_core.text import match_target
 
-    match = match_target(prompt, project.targets(), predictor.encoder)
+    match = match_target(prompt, project.targets(), model.encoder)
     if match is None:
         return {"target": None, "similarity": None}
     if not match.is_exact:
@@ -184,9 +200,9 @@ def evaluate(
         if value not in list(allowed):
             raise BadInputError(f"'{value}' is none of {', '.join(allowed)}.")
     with Project.open(project) as opened:
-        predictor = _predictor(opened, version)
-        result = score(opened, predictor, Split(split), PromptFrom(prompt_from))
-    payload = {**result, "version": predictor.card.version}
+        model = _answerer(opened, version)
+        result = score(opened, model, Split(split), PromptFrom(prompt_from))
+    payload = {**result, "version": model.name}
     emit(payload, _score_table(result), as_json=as_json)
 
 
@@ -223,7 +239,7 @@ def next_(
     from src_core.store import Project
 
     with Project.open(project) as opened:
-        predictor = _predictor(opened, "") if promoted(opened) else None
+        predictor = _predictor(opened) if promoted(opened) else None
         picks = next_picks(opened, predictor, count, strategy or None)
         names = {image.id: image.name for image in opened.images()}
         targets = {target.id: target.name for target in opened.targets()}
@@ -287,14 +303,20 @@ def models(
     emit({"models": listed, "promoted": current}, text, as_json=as_json)
 
 
-def _predictor(project: Project, version: str) -> Predictor:
+def _predictor(project: Project) -> Predictor:
     from src_core.predict import Predictor
     from src_core.rounds import deployed_card
 
-    card = deployed_card(project, version or None)
+    card = deployed_card(project)
     return Predictor.load(
         project.models_dir / card.version, text_cache=project.cache_dir / "text"
     )
+
+
+def _answerer(project: Project, version: str) -> Answerer:
+    from src_core.rounds import answerer
+
+    return answerer(project, version)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

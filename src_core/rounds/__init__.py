@@ -10,10 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from src_core.rounds.absence import declare_absent
     from src_core.rounds.comparison import Comparison, Pair, read_comparison
     from src_core.rounds.efforts import RoundEffort, effort
     from src_core.rounds.gate import Verdict, judge
     from src_core.rounds.promotion import deployed_card, promote, promoted
+    from src_core.rounds.proposing import (
+        ProposerChoice,
+        answerer,
+        choose_proposer,
+        no_model_yet,
+        propose,
+        proposer_choice,
+    )
     from src_core.rounds.request import RoundRequest
     from src_core.rounds.round import Round, RoundHooks, RoundResult
     from src_core.rounds.score import PromptFrom, evaluate, score_images
@@ -23,20 +32,27 @@ _WHERE = {
     "Comparison": "comparison",
     "Pair": "comparison",
     "PromptFrom": "score",
+    "ProposerChoice": "proposing",
     "Round": "round",
     "RoundEffort": "efforts",
     "RoundHooks": "round",
     "RoundRequest": "request",
     "RoundResult": "round",
     "Verdict": "gate",
+    "answerer": "proposing",
+    "choose_proposer": "proposing",
+    "declare_absent": "absence",
     "deployed_card": "promotion",
     "effort": "efforts",
     "ensure_validation": "validation",
     "evaluate": "score",
     "held_out_groups": "validation",
     "judge": "gate",
+    "no_model_yet": "proposing",
     "promote": "promotion",
     "promoted": "promotion",
+    "propose": "proposing",
+    "proposer_choice": "proposing",
     "read_comparison": "comparison",
     "score_images": "score",
 }
@@ -45,20 +61,27 @@ __all__ = [
     "Comparison",
     "Pair",
     "PromptFrom",
+    "ProposerChoice",
     "Round",
     "RoundEffort",
     "RoundHooks",
     "RoundRequest",
     "RoundResult",
     "Verdict",
+    "answerer",
+    "choose_proposer",
+    "declare_absent",
     "deployed_card",
     "effort",
     "ensure_validation",
     "evaluate",
     "held_out_groups",
     "judge",
+    "no_model_yet",
     "promote",
     "promoted",
+    "propose",
+    "proposer_choice",
     "read_comparison",
     "score_images",
 ]

@@ -23,6 +23,9 @@ class RoundRequest(Settings):
     steps: int | None = Field(None, ge=1)
     device: DeviceName = "auto"
     fresh: bool = Field(False, description="start from nothing, not from what answers")
+    proposals_teach: bool | None = Field(
+        None, description="in the first round; null = as the project says"
+    )
 
     def budget(self) -> Budget:
         """Return the limit as the loop wants it."""

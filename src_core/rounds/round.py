@@ -20,6 +20,7 @@ from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
+from src_core.rounds.proposing import first_teachers, proposer_choice
 from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
 from src_core.rounds.validation import held_out_groups
 from src_core.text import load_encoder
@@ -56,6 +57,8 @@ class RoundResult:
     seconds : float
     labelled, unlabelled : int
         Training images with and without truth.
+    taught : int
+        Pictures in which a proposal taught, with lower trust.
     verdict : Verdict
         Whether it should answer from now on, and why.
     looks : tuple of dict
@@ -74,6 +77,7 @@ class RoundResult:
     seconds: float
     labelled: int
     unlabelled: int
+    taught: int
     verdict: Verdict
     looks: tuple[dict[str, float | None], ...]
     stopped: bool
@@ -163,8 +167,9 @@ class Round:
             )
         held_out = held_out_groups(project)
         splits = frozenset({Split.TRAIN, Split.VAL})
+        teachers = self._first_teachers(parent)
         pool = Pool(
-            pool_items(project, held_out, splits, settings.frame),
+            pool_items(project, held_out, splits, settings.frame, teachers),
             targets,
             settings.frame.size,
         ).to(self.device.torch)
@@ -188,10 +193,21 @@ class Round:
             targets=[targets[t].id for t in sorted(set(pool.learned.tolist()))],
             labelled=labelled,
             unlabelled=unlabelled,
+            taught=len(pool.taught),
+            teacher=" and ".join(
+                sorted({name for names in teachers.values() for name in names.values()})
+            ),
             steps=trained.step,
             seconds=round(trained.seconds, 2),
         )
         return self._conclude(card, trained, old, held_out)
+
+    def _first_teachers(self, parent: str | None) -> dict[str, dict[str, str]]:
+        """Return which proposals may teach: in the first round, if it is allowed."""
+        allowed = self.request.proposals_teach
+        if allowed is None:
+            allowed = proposer_choice(self.project).teaches
+        return first_teachers(self.project) if allowed and parent is None else {}
 
     def _complete(self, settings: ModelSettings) -> ModelSettings:
         """Fill in what the data decides."""
@@ -224,6 +240,9 @@ class Round:
                 reason=f"Promoted: {old.version} cannot be asked any more, because its "
                 "text encoder is gone.",
             )
+        if card.taught:
+            told = f"{verdict.reason} Proposals of {card.teacher} taught it too."
+            verdict = dataclasses.replace(verdict, reason=told)
         card = card.model_copy(
             update={"validation": _per_target(new_dices), "presence": rule}
         )
@@ -246,6 +265,7 @@ class Round:
             card.seconds,
             card.labelled,
             card.unlabelled,
+            card.taught,
             verdict,
             looks,
             trained.stopped,

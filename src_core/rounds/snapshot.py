@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +15,7 @@ from src_core.train import Item
 from src_core.types import Image, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ def pool_items(
     held_out: frozenset[str],
     splits: frozenset[Split],
     frame: FrameSettings,
+    teachers: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Iterator[Item]:
     """Yield every picture of the wanted splits, volumes slice by slice.
 
@@ -40,6 +43,8 @@ def pool_items(
         Test images never enter a training, whatever is asked.
     frame : FrameSettings
         Complete; with tiles a picture larger than a tile becomes several items.
+    teachers : mapping
+        Image id -> ids of the targets whose proposal may teach there.
     """
     labelled = truths(project)
     for image in project.images():
@@ -49,9 +54,19 @@ def pool_items(
         truth = read_truth(project, image.id, labelled.get(image.id, []))
         if split is Split.VAL and not truth:
             continue
+        guesses = teachers.get(image.id, ()) if split is Split.TRAIN else ()
+        proposed = read_truth(project, image.id, list(guesses))
         pixels = np.asarray(project.pixels(image)[...])
-        for name, plane, axes, masks in _planes(image, pixels, truth):
-            whole = Item(name, prepare(plane, axes, frame), split, masks, image.caption)
+        for plane in _planes(image, pixels):
+            whole = Item(
+                plane.name,
+                prepare(plane.pixels, plane.axes, frame),
+                split,
+                plane.of(truth),
+                image.caption,
+                # Where a proposer saw nothing in a plane, nothing is known.
+                {t: mask for t, mask in plane.of(proposed).items() if mask.any()},
+            )
             yield from tiles_of(whole, frame)
 
 
@@ -63,9 +78,14 @@ def tiles_of(item: Item, frame: FrameSettings) -> Iterator[Item]:
         return
     for number, window in enumerate(tile_windows(height, width, frame.size)):
         truth = {target: mask[window] for target, mask in item.truth.items()}
+        guess = {target: mask[window] for target, mask in item.proposed.items()}
         # The caption speaks of the whole picture: it would be wrong of a part.
         yield Item(
-            f"{item.image}#{number}", item.picture.crop(window), item.split, truth
+            f"{item.image}#{number}",
+            item.picture.crop(window),
+            item.split,
+            truth,
+            proposed={target: mask for target, mask in guess.items() if mask.any()},
         )
 
 
@@ -76,18 +96,31 @@ def effective_split(image: Image, held_out: frozenset[str]) -> Split:
     return image.split
 
 
-def _planes(
-    image: Image, pixels: NDArray[np.generic], truth: Truth
-) -> Iterator[tuple[str, NDArray[np.generic], str, Truth]]:
-    """Yield name, pixels, axes and truth of each 2-D picture of an image."""
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """One 2-D picture of an image; `z` is None where the image is one itself."""
+
+    name: str
+    pixels: NDArray[np.generic]
+    axes: str
+    z: int | None
+
+    def of(self, masks: Truth) -> Truth:
+        """Return this plane of masks over the image."""
+        if self.z is None:
+            return masks
+        return {target: mask[self.z] for target, mask in masks.items()}
+
+
+def _planes(image: Image, pixels: NDArray[np.generic]) -> Iterator[_Plane]:
+    """Yield each 2-D picture of an image."""
     if "z" not in image.axes:
-        yield image.id, pixels, image.axes, truth
+        yield _Plane(image.id, pixels, image.axes, None)
         return
     depth = image.axes.index("z")
     axes = image.axes.replace("z", "")
     for z in range(pixels.shape[depth]):
-        here = {target: mask[z] for target, mask in truth.items()}
-        yield f"{image.id}@{z}", np.take(pixels, z, axis=depth), axes, here
+        yield _Plane(f"{image.id}@{z}", np.take(pixels, z, axis=depth), axes, z)
 
 
 SMALLEST_PIECE = 5.0

@@ -168,7 +168,7 @@ class Training:
     Raises
     ------
     UserError
-        If no training image has truth.
+        If no training image has truth, and no proposal may teach.
     """
 
     REPORT_EVERY = 0.5
@@ -184,7 +184,7 @@ class Training:
         hooks: Hooks | None = None,
         start: State | None = None,
     ) -> None:
-        if len(pool.labelled) == 0:
+        if len(pool.labelled) + len(pool.taught) == 0:
             raise UserError(
                 "There is nothing to learn from: no training image has a finished "
                 "mask. Correct and save at least one, then train."

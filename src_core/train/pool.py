@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,6 +36,8 @@ class Item:
         one that was looked for and is not there has an empty mask.
     caption : str
         A sentence about this very picture.
+    proposed : dict
+        Target id to mask, of a proposer: may teach where there is no truth.
     """
 
     image: str
@@ -43,6 +45,7 @@ class Item:
     split: Split
     truth: dict[str, NDArray[np.uint8]]
     caption: str = ""
+    proposed: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 class Pool:
@@ -65,8 +68,13 @@ class Pool:
         (N,) float32.
     rows : Tensor
         (N, T) long: row of `masks` with the truth of image n and target t, or -1.
+    proposed : Tensor
+        (N, T) long: the same of what a proposer drew in a training image without
+        truth; it is never scored, and never counts as labelled.
     masks : Tensor
         (M, S, S) uint8 of 0 and 1.
+    empty : Tensor
+        (M,) bool: looked for, and not there.
     splits : list of Split
         (N,).
     """
@@ -84,6 +92,7 @@ class Pool:
         statistics: list[tuple[float, float]] = []
         masks: list[Tensor] = []
         rows: list[list[int]] = []
+        proposed: list[list[int]] = []
         self.images: list[str] = []
         self.splits: list[Split] = []
         self.captions: list[str] = []
@@ -93,11 +102,12 @@ class Pool:
             box = Letterbox(height, width, size)
             squares.append(into_square(picture.pixels, box))
             statistics.append((picture.mean, picture.deviation))
-            row = [-1] * len(self.targets)
-            for target, mask in item.truth.items():
-                row[index[target]] = len(masks)
-                masks.append(mask_into_square(mask, box))
-            rows.append(row)
+            for table, drawn in ((rows, item.truth), (proposed, item.proposed)):
+                row = [-1] * len(self.targets)
+                for target, mask in drawn.items():
+                    row[index[target]] = len(masks)
+                    masks.append(mask_into_square(mask, box))
+                table.append(row)
             self.images.append(item.image)
             self.splits.append(item.split)
             self.captions.append(item.caption)
@@ -106,11 +116,17 @@ class Pool:
             torch.tensor([s[i] for s in statistics], dtype=torch.float32)
             for i in (0, 1)
         )
-        self.rows = torch.tensor(rows, dtype=torch.long).view(-1, len(self.targets))
-        empty = torch.zeros((0, size, size), dtype=torch.uint8)
-        self.masks = torch.stack(masks) if masks else empty
+        self.rows, self.proposed = (
+            torch.tensor(table, dtype=torch.long).view(-1, len(self.targets))
+            for table in (rows, proposed)
+        )
+        none = torch.zeros((0, size, size), dtype=torch.uint8)
+        self.masks = torch.stack(masks) if masks else none
+        self.empty = ~(self.masks > 0).flatten(1).any(1)
         split = [s == Split.TRAIN for s in self.splits]
         self.is_train = torch.tensor(split, dtype=torch.bool)
+        may_teach = (self.rows < 0) & self.is_train[:, None]
+        self.proposed = self.proposed.where(may_teach, -1)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -126,9 +142,14 @@ class Pool:
         return torch.nonzero((self.rows < 0).any(1) & self.is_train).flatten()
 
     @property
+    def taught(self) -> Tensor:
+        """(n,) long: training images in which a proposal teaches."""
+        return torch.nonzero((self.proposed >= 0).any(1)).flatten()
+
+    @property
     def learned(self) -> Tensor:
-        """(n,) long: targets that some training image has truth for."""
-        known = (self.rows >= 0) & self.is_train[:, None]
+        """(n,) long: targets that some training image has truth or a proposal for."""
+        known = (self.rows >= 0) & self.is_train[:, None] | (self.proposed >= 0)
         return torch.nonzero(known.any(0)).flatten()
 
     def pairs(self, split: Split) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +18,62 @@ if TYPE_CHECKING:
     from src_core.train.wordings import Wordings
 
 LABELLED_JITTER = 0.7
+FEWEST_ABSENT, MOST_ABSENT = 0.15, 0.5
+"""Share of a target's questions whose answer is known to be: not there.
+
+Asked less often, a network learns to find something in every picture; asked more often,
+as the slices of a volume would ask for a small lesion, it learns to find nothing.
+"""
+
+
+PROPOSAL_SHARE = 0.25
+"""Share of a batch that proposals fill beside finished masks: they are trusted less."""
+
+
+def pair_weights(pool: Pool) -> Tensor:
+    """Return how often each pair is to be asked in training: (N, T), 0 without truth.
+
+    Every target weighs the same. Within a target the pairs where it is known to be
+    absent get their share of the questions, between `FEWEST_ABSENT` and `MOST_ABSENT`.
+    Only a mask that is empty on purpose says so; of what nobody labelled nothing is
+    known.
+    """
+    known = (pool.rows >= 0) & pool.is_train[:, None]
+    absent = known & pool.empty[pool.rows.clamp_min(0)] if len(pool.masks) else known
+    there = known & ~absent
+    with_it, without = there.sum(0).float(), absent.sum(0).float()  # (T,)
+    share = without / (with_it + without).clamp_min(1)
+    both = (with_it > 0) & (without > 0)
+    share = torch.where(both, share.clamp(FEWEST_ABSENT, MOST_ABSENT), share)
+    weights = there * ((1 - share) / with_it.clamp_min(1))
+    return weights + absent * (share / without.clamp_min(1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """B images, and P pairs of image and target that are taught on them.
+
+    Attributes
+    ----------
+    images : Tensor
+        (B,) rows of the pool.
+    image_of, targets, rows : Tensor
+        (P,) number of the image among the B, target, row of the pool's masks.
+    """
+
+    images: Tensor
+    image_of: Tensor
+    targets: Tensor
+    rows: Tensor
+
+    def joined(self, other: _Pairs) -> _Pairs:
+        """Return these pairs and the other ones, in one batch."""
+        return _Pairs(
+            torch.cat([self.images, other.images]),
+            torch.cat([self.image_of, other.image_of + len(self.images)]),
+            torch.cat([self.targets, other.targets]),
+            torch.cat([self.rows, other.rows]),
+        )
 
 
 class Sampler:
@@ -44,9 +101,9 @@ class Sampler:
             rng,
         )
         self._labelled, self._unlabelled = pool.labelled, pool.unlabelled
-        known = pool.rows[self._labelled] >= 0  # (n, T)
-        per_target = known.sum(0).clamp_min(1).float()
-        self._weights = (known / per_target).sum(1)
+        self._truth_weights = pair_weights(pool)  # (N, T)
+        proposed = pool.proposed >= 0
+        self._proposal_weights = proposed / proposed.sum(0).clamp_min(1).float()
         # A flip turns left into right; without a side in any wording it is harmless.
         self._flips = not wordings.name_a_side
 
@@ -58,27 +115,54 @@ class Sampler:
         """
         unlabelled = unlabelled and len(self._unlabelled) > 0
         count = self.settings.batch // 2 if unlabelled else self.settings.batch
-        picked = torch.multinomial(self._weights, count, True, generator=self.rng)
-        images = self._labelled[picked]  # (B,)
-        image_of, targets = self._ask(images)
+        taught = self._teach(count, unlabelled)
+        images, image_of, targets = taught.images, taught.image_of, taught.targets
         text_rows = self.wordings.draw(targets, images[image_of], self.rng)
-        labelled = self._batch(images, image_of, targets, text_rows, labelled=True)
+        every = torch.ones(len(targets))
+        labelled = self._batch(images, image_of, targets, text_rows, taught.rows, every)
         if not unlabelled:
             return labelled, None
         picked = torch.randint(len(self._unlabelled), (count,), generator=self.rng)
         others = self._unlabelled[picked]
         text_rows = self.wordings.draw(targets, others[image_of], self.rng)
+        unknown = self.pool.rows[others[image_of], targets] < 0
         return labelled, self._batch(
-            others, image_of, targets, text_rows, labelled=False
+            others, image_of, targets, text_rows, None, unknown.float()
         )
 
-    def _ask(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Choose targets for each image among those it has truth for: (P,), (P,)."""
-        known = self.pool.rows[images] >= 0  # (B, T)
-        order = torch.rand(known.shape, generator=self.rng).masked_fill(~known, -1.0)
-        limit = min(self.settings.prompts_per_image, known.shape[1])
+    def _teach(self, count: int, joined: bool) -> _Pairs:
+        """Choose what is taught in a step.
+
+        A proposer is the first teacher only: once unlabelled images have joined, the
+        network's own average takes its place.
+        """
+        pool = self.pool
+        if not len(self._labelled):
+            return self._draw(self._proposal_weights, pool.proposed, count)
+        if joined or not len(pool.taught):
+            return self._draw(self._truth_weights, pool.rows, count)
+        proposals = max(1, round(PROPOSAL_SHARE * count))
+        truth = self._draw(self._truth_weights, pool.rows, count - proposals)
+        guess = self._draw(self._proposal_weights, pool.proposed, proposals)
+        return truth.joined(guess)
+
+    def _draw(self, weights: Tensor, rows: Tensor, count: int) -> _Pairs:
+        """Draw images by weight (N, T), and of each some targets."""
+        images = torch.multinomial(weights.sum(1), count, True, generator=self.rng)
+        image_of, targets = self._ask(weights[images])
+        return _Pairs(images, image_of, targets, rows[images[image_of], targets])
+
+    def _ask(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Choose targets for each image by weight (B, T): (P,), (P,).
+
+        Drawn by weight, without repeats (Efraimidis and Spirakis, 2006: the largest of
+        ``log(u)/w``).
+        """
+        chance = torch.rand(weights.shape, generator=self.rng).clamp_min(1e-12)
+        order = (chance.log() / weights).masked_fill(weights == 0, -torch.inf)
+        limit = min(self.settings.prompts_per_image, weights.shape[1])
         score, target = order.topk(limit, dim=1)
-        image_of, column = torch.nonzero(score >= 0, as_tuple=True)
+        image_of, column = torch.nonzero(score.isfinite(), as_tuple=True)
         return image_of, target[image_of, column]
 
     def _batch(
@@ -87,9 +171,10 @@ class Sampler:
         image_of: Tensor,
         targets: Tensor,
         text_rows: Tensor,
-        *,
-        labelled: bool,
+        rows: Tensor | None,
+        counts: Tensor,
     ) -> Batch:
+        """Make a batch; `rows` (P,) are its masks, None where nobody labelled."""
         pool, device = self.pool, self.pool.squares.device
         size = (pool.size, pool.size)
         grid = random_grid(len(images), size, self.rng, flips=self._flips)
@@ -97,15 +182,12 @@ class Sampler:
         window = pool.mean[at], pool.deviation[at]
         plain = standardise(pool.squares[at], *window)
         view = standardise(warp(pool.squares[at], grid), *window)
-        if labelled:
-            view = jitter(view, self.rng, strength=LABELLED_JITTER)
-        rows = pool.rows[images[image_of], targets]  # (P,)
         masks = stored = None
-        if labelled:
+        if rows is not None:
+            view = jitter(view, self.rng, strength=LABELLED_JITTER)
             stored = pool.masks[rows.to(device)][:, None]
             warped = warp(stored, grid[image_of])
             masks = (warped >= 0.5).float()
-        counts = torch.ones(len(rows)) if labelled else (rows < 0).float()
         return Batch(
             view.contiguous(memory_format=torch.channels_last),
             self.wordings.select(text_rows, device),

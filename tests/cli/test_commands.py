@@ -238,6 +238,70 @@ def test_no_model_yet_names_what_to_do(tmp_path):
     assert "There is no model in this project yet" in told
 
 
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """A project with images and targets, on a machine without any weights."""
+    monkeypatch.setenv("LGSSL_PROPOSERS", str(tmp_path / "own"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    lgssl("init", tmp_path / "p")
+    lgssl("import", tmp_path / "p", _write_table(tmp_path))
+    return tmp_path / "p"
+
+
+def test_without_model_and_proposer_predict_names_the_images_to_label(untrained):
+    asked = ("predict", untrained, "im5.png", "--prompt", "disc", "--out", "m.png")
+    told = lgssl(*asked, code=2).strip()
+    first = lgssl("next", untrained, "-n", 3, "--json")["items"]
+    assert told.startswith("There is no model in this project yet; label these first")
+    assert ", ".join(dict.fromkeys(item["image"] for item in first)) in told
+    assert len(told.splitlines()) == 1
+
+
+def test_the_proposer_of_a_project_is_shown_and_chosen(untrained):
+    shown = lgssl("proposer", untrained, "--json")
+    assert shown == {"use": "auto", "revision": "", "teaches": False, "found": []}
+    commit = "a" * 40
+    lgssl("proposer", untrained, "--use", "sam3", "--revision", commit, "--teach")
+    shown = lgssl("proposer", untrained, "--json")
+    assert (shown["use"], shown["revision"], shown["teaches"]) == ("sam3", commit, True)
+    lgssl("proposer", untrained, "--no-teach")
+    shown = lgssl("proposer", untrained, "--json")
+    assert (shown["use"], shown["revision"], shown["teaches"]) == (
+        "sam3",
+        commit,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("proposer", "--use", "medsam"), "no proposer 'medsam'"),
+        (("proposer", "--use", "sam3", "--revision", "main"), "is no commit"),
+        (("proposer", "--download"), "Say which to fetch"),
+        (("proposer", "--use", "sam3", "--download"), "name the commit that you trust"),
+        (("propose",), "There is no model in this project yet"),
+        (("propose", "--target", "cube"), "There is no target 'cube'"),
+        (("propose", "--version", "sam3"), "are not on this machine"),
+        (("absent", "im0.png", "--target", "cube"), "There is no target 'cube'"),
+        (("absent", "no.png", "--target", "disc"), "There is no image 'no.png'"),
+    ],
+)
+def test_what_cannot_be_proposed_is_one_sentence(untrained, arguments, sentence):
+    command, *rest = arguments
+    told = lgssl(command, untrained, *rest, code=2)
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_absence_is_kept_as_truth(untrained):
+    images = ("im5.png", "im6.png", "im0.png")
+    said = lgssl("absent", untrained, *images, "--target", "disc", "--json")
+    assert said == {"declared": 2, "left": ["im0.png"]}
+    revisions = lgssl("history", untrained, "--image", "im5.png", "--json")["revisions"]
+    assert revisions[0]["status"] == "empty on purpose"
+
+
 def test_training_killed_loses_nothing_and_resumes(project):
     """kill -9 of the whole program in the middle; the same command goes on."""
     with Project.open(project) as opened:
