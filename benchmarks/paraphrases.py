@@ -3,10 +3,11 @@
 A trained project is asked for each of its targets in words that no training saw: other
 requests around the usual wording, and other names for the target. Every wording is
 checked against what the training draws from; one that occurs there is left out. With
-``--train`` the project is made and trained first, as ``first_round.py`` does it::
+``--minutes`` or ``--steps`` the project is made and trained first, as
+``methods.py`` does it::
 
     python benchmarks/paraphrases.py PROJECT --out paraphrases.json
-    python benchmarks/paraphrases.py PROJECT --train 3 --out paraphrases.json
+    python benchmarks/paraphrases.py PROJECT --minutes 3 --out paraphrases.json
 """
 
 from __future__ import annotations
@@ -143,15 +144,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, float | int]:
     }
 
 
-def make(project: Path, data: Path, minutes: float, share: float, seed: int) -> None:
-    """Import a share of the labels and train."""
-    from first_round import lgssl, write_table
+def make(project: Path, case: str, data: Path, budget: list[Any], seed: int) -> None:
+    """Make the project of a case and train; the budget is an option and its value."""
+    from cases import CASES
+    from methods import lgssl, prepare
 
-    table = project.with_suffix(".csv")
-    write_table(data, share, seed, table)
-    lgssl("init", project)
-    lgssl("import", project, table)
-    print(lgssl("train", project, "--minutes", minutes, "--seed", seed))
+    project.mkdir(parents=True)
+    made = prepare(CASES[case], seed, data, project)
+    print(lgssl("train", made, *budget, "--seed", seed))
 
 
 def main() -> None:
@@ -161,24 +161,22 @@ def main() -> None:
 
     default = os.environ.get("LGSSL_DATA", "../shared/data")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("project", type=Path)
-    parser.add_argument("--train", type=float, help="minutes; makes the project first")
-    parser.add_argument("--data", type=Path, default=Path(default) / "acdc_cardiac_mri")
-    parser.add_argument("--share", type=float, default=0.1)
+    parser.add_argument("project", type=Path, help="with --minutes: a new folder")
+    parser.add_argument("--minutes", type=float, help="make the project, and train")
+    parser.add_argument("--steps", type=int, help="the same; repeats itself")
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--case", default="acdc-10", help="a row of cases.py")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", default="test")
     parser.add_argument("--version", default="")
     parser.add_argument("--wordings", type=Path, help="JSON: target name -> wordings")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    if arguments.train:
-        make(
-            arguments.project,
-            arguments.data.resolve(),
-            arguments.train,
-            arguments.share,
-            arguments.seed,
-        )
+    limits = {"--minutes": arguments.minutes, "--steps": arguments.steps}
+    if budget := next(([k, v] for k, v in limits.items() if v), None):
+        data = arguments.data.resolve()
+        make(arguments.project, arguments.case, data, budget, arguments.seed)
+        arguments.project /= "project"
     named = arguments.wordings
     more = json.loads(named.read_text()) if named else {}
     with Project.open(arguments.project) as project:
