@@ -96,6 +96,10 @@ class PresenceRule(Settings):
         """Whether the target counts as found."""
         return top > 0 and self.score(evidence, top) >= self.threshold
 
+    def report(self) -> dict[str, Any]:
+        """Return it as plain values, with its ``"summary"``."""
+        return {**self.model_dump(mode="json"), "summary": self.summary}
+
     @property
     def summary(self) -> str:
         """One sentence for a person."""
@@ -158,7 +162,7 @@ class ModelCard(Settings):
     labelled: int
     unlabelled: int
     taught: int = 0
-    teacher: str = ""
+    teacher: str = Field("", pattern=r"^[a-z0-9@ ]{0,200}$")
     steps: int
     seconds: float
     validation: dict[str, float] = Field(default_factory=dict)

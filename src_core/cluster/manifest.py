@@ -46,6 +46,13 @@ class TargetEntry(Settings):
     prompts: Annotated[tuple[Text, ...], Field(max_length=1_000)]
 
 
+class ProposedEntry(Settings):
+    """A mask that a published model proposed, and that may teach."""
+
+    model: Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}@[0-9a-f]{12}$")]
+    chunks: Chunks
+
+
 class ImageEntry(Settings):
     """One image: its pixels by hash, and its finished masks by target's number.
 
@@ -62,6 +69,7 @@ class ImageEntry(Settings):
     array: Note
     chunks: Chunks
     masks: dict[Number, Chunks] = Field(default_factory=dict)
+    proposed: dict[Number, ProposedEntry] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_length_an_axis(self) -> ImageEntry:
@@ -73,7 +81,8 @@ class ImageEntry(Settings):
         """Yield all that it consists of."""
         yield self.array
         yield from self.chunks.values()
-        for chunks in self.masks.values():
+        proposed = [entry.chunks for entry in self.proposed.values()]
+        for chunks in (*self.masks.values(), *proposed):
             yield from chunks.values()
 
 
@@ -98,7 +107,7 @@ class Manifest(Settings):
         """One hash has one size, and masks are of known targets."""
         self.blobs()
         count = len(self.targets)
-        if any(t >= count for image in self.images for t in image.masks):
+        if any(t >= count for i in self.images for t in (*i.masks, *i.proposed)):
             raise ValueError("a mask is of a target that is not in the list")
         return self
 

@@ -14,12 +14,14 @@ from src_core.cluster.manifest import (
     ImageEntry,
     Manifest,
     ModelEntry,
+    ProposedEntry,
     TargetEntry,
     bundle_name,
 )
 from src_core.errors import CorruptError, UserError
 from src_core.files import PRIVATE_FOLDER, write_private
 from src_core.rounds.promotion import promoted
+from src_core.rounds.proposing import first_teachers
 from src_core.rounds.snapshot import choose_frame, effective_split
 from src_core.rounds.validation import held_out_groups
 from src_core.store import records
@@ -99,7 +101,7 @@ def pack(project: Project, request: RoundRequest) -> Bundle:
     """Describe what a round on this project needs, and nothing else of it.
 
     Test images, unfinished masks, authors, notes, file names and earlier revisions
-    stay here.
+    stay here. A published model's proposals travel only if they may teach.
 
     Parameters
     ----------
@@ -108,7 +110,9 @@ def pack(project: Project, request: RoundRequest) -> Bundle:
     request : RoundRequest
         What was asked of the round.
     """
-    packing = _Packing(project)
+    teachers = first_teachers(project, request.proposals_teach)
+    request = request.model_copy(update={"proposals_teach": bool(teachers)})
+    packing = _Packing(project, teachers)
     images = tuple(packing.images())
     targets = tuple(
         TargetEntry(name=t.name, prompts=t.prompts) for t in project.targets()
@@ -157,8 +161,8 @@ def _completed(project: Project, request: RoundRequest) -> RoundRequest:
 class _Packing:
     """Collects the parts of one bundle."""
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, teachers: dict[str, dict[str, str]]) -> None:
+        self.project, self.teachers = project, teachers
         self.sources: dict[str, Source] = {}
         self._cache = contained(project.path, "cache") / _REMEMBERED
         self._known = self._recall()
@@ -173,6 +177,7 @@ class _Packing:
         entries = []
         for image, split, finished in travelling(self.project):
             array, chunks = self._pixels(image)
+            teachers = self.teachers.get(image.id, {}) if split is Split.TRAIN else {}
             entries.append(
                 ImageEntry(
                     axes=image.axes,
@@ -185,6 +190,12 @@ class _Packing:
                     array=array,
                     chunks=chunks,
                     masks={number[t]: self._mask(image, t) for t in finished},
+                    proposed={
+                        number[t]: ProposedEntry(
+                            model=model, chunks=self._mask(image, t)
+                        )
+                        for t, model in sorted(teachers.items())
+                    },
                 )
             )
         return entries

@@ -121,8 +121,12 @@ def receive(
     write_comparison(models / version, comparison)
     for sha256, _ in files.values():
         store.drop(sha256)
-    position = wanted.position
-    return dataclasses.replace(result, version=version, position=position).as_dict()
+    return dataclasses.replace(
+        result,
+        version=version,
+        position=wanted.position,
+        presence=card.presence.report(),
+    ).as_dict()
 
 
 def _read(answer: dict[str, Any]) -> tuple[RoundResult, dict[str, tuple[str, int]]]:

@@ -22,7 +22,15 @@ from src_core.store.images import folder_name
 from src_core.store.layout import make_project
 from src_core.store.ledger import FILE_NAME, Ledger
 from src_core.store.rows import Change
-from src_core.types import IMPORTED, Image, MaskStatus, Split, Target
+from src_core.types import (
+    IMPORTED,
+    Image,
+    MaskStatus,
+    Source,
+    SourceKind,
+    Split,
+    Target,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,26 +116,39 @@ def _write_ledger(root: Path, manifest: Manifest, store: BlobStore) -> None:
         ledger.commit(Change(_WHO, "import"), entries)
         for image, entry in zip(images, manifest.images, strict=True):
             for number, chunks in entry.masks.items():
-                _write_mask(ledger, image, target_id(number), chunks, store)
+                status = MaskStatus.DONE if chunks else MaskStatus.EMPTY
+                change = _change(image, number, status, IMPORTED)
+                _write_mask(ledger, image, change, chunks, store)
+            for number, guess in entry.proposed.items():
+                source = Source(SourceKind.MODEL, guess.model)
+                change = _change(image, number, MaskStatus.PROPOSED, source)
+                _write_mask(ledger, image, change, guess.chunks, store)
+
+
+def _change(image: Image, target: int, status: MaskStatus, source: Source) -> Change:
+    return Change(
+        _WHO,
+        "mask",
+        image=image.id,
+        target=target_id(target),
+        status=status,
+        source=source,
+    )
 
 
 def _write_mask(
     ledger: Ledger,
     image: Image,
-    target: str,
+    change: Change,
     chunks: dict[str, tuple[str, int]],
     store: BlobStore,
 ) -> None:
-    prefix = records.mask_prefix(image.id, target)
+    prefix = records.mask_prefix(image.id, str(change.target))
     entries: dict[str, bytes | None] = {
         prefix + records.NODE: masks.metadata(image.spatial_shape)
     }
     for key, (sha256, _) in chunks.items():
         entries[prefix + key] = store.content(sha256)
-    status = MaskStatus.DONE if chunks else MaskStatus.EMPTY
-    change = Change(
-        _WHO, "mask", image=image.id, target=target, status=status, source=IMPORTED
-    )
     ledger.commit(change, entries)
 
 

@@ -226,10 +226,24 @@ def _may_propose(project: Project, mask: MaskRecord | None, model: Answerer) -> 
     return last.source.model != model.name
 
 
-def first_teachers(project: Project) -> dict[str, dict[str, str]]:
-    """Return image id -> target id -> proposer, of the proposals that stand."""
+def first_teachers(
+    project: Project, asked: bool | None = None
+) -> dict[str, dict[str, str]]:
+    """Return image id -> target id -> proposer, of the proposals that may teach.
+
+    Parameters
+    ----------
+    project : Project
+        At the position to train at.
+    asked : bool or None
+        Whether a round asks for them; None leaves it to the project. There are none
+        once a version has been promoted: the first round is over.
+    """
     from src_core.proposers import is_proposer
 
+    allowed = proposer_choice(project).teaches if asked is None else asked
+    if not allowed or promoted(project) is not None:
+        return {}
     proposed = [m for m in project.masks() if m.status is MaskStatus.PROPOSED]
     if not proposed:
         return {}

@@ -20,7 +20,7 @@ from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
-from src_core.rounds.proposing import first_teachers, proposer_choice
+from src_core.rounds.proposing import first_teachers
 from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
 from src_core.rounds.validation import held_out_groups
 from src_core.text import load_encoder
@@ -57,8 +57,6 @@ class RoundResult:
     seconds : float
     labelled, unlabelled : int
         Training images with and without truth.
-    taught : int
-        Pictures in which a proposal taught, with lower trust.
     verdict : Verdict
         Whether it should answer from now on, and why.
     looks : tuple of dict
@@ -67,6 +65,8 @@ class RoundResult:
         Whether a person stopped it early.
     position : int
         The ledger position it was trained at.
+    taught : int
+        Pictures in which a proposal taught, with lower trust.
     presence : dict
         The version's :class:`PresenceRule` as plain values, and its ``"summary"``.
     """
@@ -77,12 +77,12 @@ class RoundResult:
     seconds: float
     labelled: int
     unlabelled: int
-    taught: int
     verdict: Verdict
     looks: tuple[dict[str, float | None], ...]
     stopped: bool
     position: int
-    presence: dict[str, Any]
+    taught: int = 0
+    presence: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, as the command line prints them."""
@@ -167,7 +167,7 @@ class Round:
             )
         held_out = held_out_groups(project)
         splits = frozenset({Split.TRAIN, Split.VAL})
-        teachers = self._first_teachers(parent)
+        teachers = first_teachers(project, self.request.proposals_teach)
         pool = Pool(
             pool_items(project, held_out, splits, settings.frame, teachers),
             targets,
@@ -201,13 +201,6 @@ class Round:
             seconds=round(trained.seconds, 2),
         )
         return self._conclude(card, trained, old, held_out)
-
-    def _first_teachers(self, parent: str | None) -> dict[str, dict[str, str]]:
-        """Return which proposals may teach: in the first round, if it is allowed."""
-        allowed = self.request.proposals_teach
-        if allowed is None:
-            allowed = proposer_choice(self.project).teaches
-        return first_teachers(self.project) if allowed and parent is None else {}
 
     def _complete(self, settings: ModelSettings) -> ModelSettings:
         """Fill in what the data decides."""
@@ -265,12 +258,12 @@ class Round:
             card.seconds,
             card.labelled,
             card.unlabelled,
-            card.taught,
             verdict,
             looks,
             trained.stopped,
             card.position,
-            {**rule.model_dump(mode="json"), "summary": rule.summary},
+            card.taught,
+            rule.report(),
         )
 
     def _dices_of(

@@ -15,9 +15,10 @@ from src_core.cluster.unpack import unpack
 from src_core.config import ModelSettings
 from src_core.errors import BadInputError, CorruptError
 from src_core.rounds import held_out_groups, promote
+from src_core.rounds.proposing import first_teachers
 from src_core.rounds.snapshot import pool_items
 from src_core.store import Project
-from src_core.types import MaskStatus, Split
+from src_core.types import MaskStatus, Source, SourceKind, Split
 
 BOTH = frozenset({Split.TRAIN, Split.VAL})
 # Long enough that none stands by chance among hashes and compressed pixels.
@@ -100,6 +101,37 @@ def test_test_images_and_unfinished_masks_stay_here(make_project, rounds, store)
     assert sent == {Split.TRAIN, Split.VAL}
     (only,) = [image for image in manifest.images if image.sha256 == secret.sha256]
     assert only.masks == {names.index("bar"): {}}
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_proposals_travel_only_if_they_may_teach(
+    make_project, rounds, store, tmp_path, may
+):
+    folder, drawn = make_project(), np.eye(64, dtype=np.uint8)
+    with Project.open(folder, mode="rw") as project:
+        done = {mask.image for mask in project.masks()}
+        image = next(i for i in project.images(Split.TRAIN) if i.id not in done)
+        for target, model in (("disc", "clipseg@0123456789ab"), ("bar", "v1")):
+            project.save_mask(
+                image.id,
+                target,
+                drawn,
+                who="ada",
+                status=MaskStatus.PROPOSED,
+                source=Source(SourceKind.MODEL, model, "dr-secret"),
+            )
+    bundle = packed(folder, rounds, store, proposals_teach=may)
+    assert bundle.request.proposals_teach is may
+    there = tmp_path / "server" / "work"
+    position = unpack(read_manifest(bundle.manifest), store, there)
+    with Project.open(there, at=position) as theirs:
+        teachers = first_teachers(theirs, asked=True)
+        proposed = [m for m in theirs.masks() if m.status is MaskStatus.PROPOSED]
+        assert len(proposed) == may
+        for mask in proposed:
+            assert teachers[mask.image] == {mask.target: "clipseg@0123456789ab"}
+            read = theirs.mask(mask.image, mask.target).read()
+            np.testing.assert_array_equal(read, drawn)
 
 
 def test_captions_travel_only_where_a_model_learns_from_them(tmp_path, rounds, store):

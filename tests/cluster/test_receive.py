@@ -118,6 +118,7 @@ def test_a_model_becomes_the_next_version_with_the_projects_own_names(good, plac
     assert (compared.version, compared.against) == ("v1", "v0")
     assert compared.pairs == (Pair("im1", "bar", None, 0.5),)
     assert compared.verdict.reason == result["verdict"]["reason"] == "better"
+    assert result["presence"] == card.presence.report()  # not what the answer says
     assert [p for p in store.root.rglob("*") if p.is_file()] == []
 
 
