@@ -64,7 +64,8 @@ def paint_in(
     if layer.metadata.get(SHADES) != wanted:
         layer.colormap = colours(shades)
         layer.metadata = {SHADES: wanted}
-    labels, words = list(names), list(names.values())
+    # A row for what is not drawn, too: without one napari calls it "[No Properties]".
+    labels, words = [0, *names], [None, *names.values()]
     known = layer.features
     if "target" not in known or list(known["target"]) != words:
         layer.features = {"index": labels, "target": words}

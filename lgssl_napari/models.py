@@ -38,6 +38,9 @@ TAKEN_FOR = 0.6
 Measured with the default encoder on seven targets: other wordings of a target lie
 above 0.66, words that mean something else below 0.58.
 """
+ASKED = 48
+"""Images and targets that the model is asked about before it proposes the next: a
+person waits for it, and 20 ms each is a second."""
 KEPT = 2
 """Loaded versions: the one that answers, and the one it is compared with."""
 
@@ -152,7 +155,7 @@ class Answerer:
         from src_core.rounds.choose import next_picks
 
         model: Any = self.model(project, version) if version else None
-        return next_picks(project, model, count)
+        return next_picks(project, model, count, ask_at_most=ASKED)
 
     def masks(
         self, project: Project, versions: Sequence[str], image: str, target: str

@@ -113,6 +113,7 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         self.tabs = QTabWidget()
         pages = (label, train, judge)
         self._areas = [scrolling(page) for page in (*pages, self.start.widget)]
+        self.judge_area = self._areas[PAGES.index("Results")]
         for title, page, area in zip(PAGES, pages, self._areas, strict=False):
             page.layout().setContentsMargins(GAP, GAP, GAP, GAP)
             self.tabs.addTab(area, title)

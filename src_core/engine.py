@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster
 
 Event = dict[str, Any]
-SILENT_SECONDS = 120.0
+SILENT_SECONDS = 300.0
+"""A worker gives way to every other program: on a full machine it may be slow to say
+anything, and is not hung for that."""
 NICENESS = 10
 
 

@@ -36,10 +36,10 @@ class AnswerPanel:
             "Cut where it is least unsure.",
         )
         self.keep = key_button(
-            "It means that", "wording", "Remember this wording for that target."
+            "Remember it", "wording", "Remember this wording for that target."
         )
         self.new = key_button(
-            "Make it a new target", "target", "It is something else: draw it yourself."
+            "New target", "target", "Make it a target of its own, and draw it."
         )
         self.slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0.02, 0.98)

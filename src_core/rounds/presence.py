@@ -12,7 +12,7 @@ from src_core.checkpoints import PresenceRule
 from src_core.rounds.score import questions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,17 +58,17 @@ class Looked:
         return 2.0 * int(self.both[kept].sum()) / total if total else 1.0
 
 
-def look(project: Project, model: Answerer, images: Iterable[Image]) -> list[Looked]:
+def look(
+    project: Project, model: Answerer, images: Iterable[Image]
+) -> Iterator[Looked]:
     """Ask a model for every true mask of the images, each with its usual wording."""
-    found: list[Looked] = []
     for asked in questions(project, images):
         planes = list(model.planes(asked.pixels, asked.image.axes, asked.prompts))
         for number, target in enumerate(asked.targets):
             truth = asked.truth[target.id].astype(bool)
             flat = truth.reshape(-1, *truth.shape[-2:])  # (Z, H, W)
             answers = [plane[number] for plane in planes]
-            found.append(_compare((asked.image.id, target.id), answers, flat))
-    return found
+            yield _compare((asked.image.id, target.id), answers, flat)
 
 
 def _compare(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from src_core.checkpoints import ModelCard, load_model, next_version, save_model
 from src_core.errors import NoEncoderError, UserError
@@ -35,13 +36,16 @@ from src_core.train import (
 from src_core.types import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from src_core.config import ModelSettings
     from src_core.devices import Device
     from src_core.rounds.request import RoundRequest
     from src_core.store import Project
+
+T = TypeVar("T")
+TELL_EVERY = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +172,9 @@ class Round:
         held_out = held_out_groups(project)
         splits = frozenset({Split.TRAIN, Split.VAL})
         teachers = first_teachers(project, self.request.proposals_teach)
+        pictures = pool_items(project, held_out, splits, settings.frame, teachers)
         pool = Pool(
-            pool_items(project, held_out, splits, settings.frame, teachers),
+            self._told(pictures, "reading images"),
             targets,
             settings.frame.size,
         ).to(self.device.torch)
@@ -285,7 +290,17 @@ class Round:
             for image in self.project.images()
             if effective_split(image, held_out) is Split.VAL
         ]
-        return look(self.project, model, images)
+        looked = look(self.project, model, images)
+        return list(self._told(looked, f"comparing {model.card.version}"))
+
+    def _told(self, items: Iterable[T], phase: str) -> Iterator[T]:
+        """Pass items on and tell how many: a worker that says nothing seems hung."""
+        last = time.monotonic()
+        for count, item in enumerate(items, start=1):
+            yield item
+            if time.monotonic() - last > TELL_EVERY:
+                last = time.monotonic()
+                self.hooks.phase(f"{phase}: {count}")
 
 
 def _counts(pool: Pool) -> tuple[int, int]:

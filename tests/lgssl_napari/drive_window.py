@@ -1,4 +1,4 @@
-"""Drive the real window through two rounds on the sample, with a picture of each step.
+"""Drive the real window through two rounds, with a picture of each step.
 
 Run it on a virtual screen of the smallest size that the panel has to fit::
 
@@ -7,7 +7,7 @@ Run it on a virtual screen of the smallest size that the panel has to fit::
 
 Buttons are clicked, keys pressed and strokes drawn through Qt's own events. Printed in
 the end: Dice of both rounds, and for each step the longest time that the window's event
-loop stood still, in milliseconds.
+loop stood still, in milliseconds. ``drive_acdc.py`` does the same on real images.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from watchdog import Watchdog
 
 if TYPE_CHECKING:
     from lgssl_napari.panel import SegmentByText
@@ -30,52 +31,27 @@ if TYPE_CHECKING:
 SCREEN = (1366, 768)
 
 
-class Watchdog:
-    """Measures how long the event loop stands still, by a timer of 2 ms.
+class Driver:
+    """A person at the window.
 
-    Two figures a step: the longest time on the clock, and the longest time that the
-    window's own thread computed. On a machine whose cores are all training the first
-    holds the waiting for a core, too.
+    Parameters
+    ----------
+    panel : SegmentByText
+        The panel in its window.
+    out : Path
+        Where pictures go.
+    asks_where : bool
+        Whether the watchdog looks at what the window does when it stands still.
     """
 
-    def __init__(self) -> None:
-        from qtpy.QtCore import QTimer
-
-        self._timer = QTimer()
-        self._timer.setInterval(2)
-        self._timer.timeout.connect(self._tick)
-        self._timer.start()
-        self._last = (0.0, 0.0)
-        self._longest = [0.0, 0.0]
-        self.stalls: dict[str, dict[str, float]] = {}
-
-    def _tick(self) -> None:
-        now = (time.perf_counter(), time.thread_time())
-        for place in (0, 1):
-            gap = 1000 * (now[place] - self._last[place])
-            self._longest[place] = max(self._longest[place], gap)
-        self._last = now
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Measure one step."""
-        self._tick()
-        self._longest = [0.0, 0.0]
-        yield
-        self._tick()
-        on_clock, computing = (round(value, 1) for value in self._longest)
-        self.stalls[name] = {"clock_ms": on_clock, "computing_ms": computing}
-
-
-class Driver:
-    """A person at the window."""
-
-    def __init__(self, panel: SegmentByText, out: Path) -> None:
+    def __init__(
+        self, panel: SegmentByText, out: Path, *, asks_where: bool = False
+    ) -> None:
         from qtpy.QtWidgets import QApplication
 
         self.panel, self.out = panel, out
         self.app: Any = QApplication.instance()
-        self.watch = Watchdog()
+        self.watch = Watchdog(asks_where=asks_where)
 
     @property
     def state(self) -> Any:
@@ -87,7 +63,7 @@ class Driver:
             self.app.processEvents()
             time.sleep(0.001)
 
-    def until(self, check: Callable[[], Any], seconds: float = 120.0) -> None:
+    def until(self, check: Callable[[], Any], seconds: float = 600.0) -> None:
         end = time.monotonic() + seconds
         while not check():
             if time.monotonic() > end:
@@ -161,49 +137,36 @@ class Driver:
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=spots[-1])
         self.pause(0.1)
 
-    def tab(self, number: int) -> None:
-        self.panel.tabs.setCurrentIndex(number)
+    def tab(self, name: str) -> None:
+        from lgssl_napari.panel import PAGES
+
+        self.panel.tabs.setCurrentIndex(PAGES.index(name))
         self.pause(0.2)
+        self.idle()
 
-
-def first_round(drive: Driver, minutes: float) -> dict[str, Any]:
-    """From the empty panel to the first model."""
-    panel, watch = drive.panel, drive.watch
-    drive.pause(1.0)
-    drive.shot("1-empty")
-    with watch.step("open the sample"):
-        drive.click(panel.start.sample)
-        drive.until(lambda: drive.state.work.image)
-        drive.idle()
-    drive.type("lef", ask=False)
-    drive.pause(0.3)
-    drive.shot("2-completion")
-    drive.type("left lung")
-    drive.idle()
-    drive.shot("3-no-model-yet")
-    return train(drive, minutes, "4-training", "first training")
-
-
-def train(drive: Driver, minutes: float, picture: str, step: str) -> dict[str, Any]:
-    """Press Retrain and wait, with a picture on the way."""
-    panel = drive.panel
-    drive.tab(1)
-    panel.train.minutes.value = minutes
-    with drive.watch.step(step):
-        drive.click(panel.train.retrain)
-        drive.until(lambda: half_done(drive.state.job), 900)
-    drive.shot(picture)
-    with drive.watch.step(f"{step}, prompts meanwhile"):
-        if drive.state.project.version and drive.state.job.running:
-            panel.controller.forget()
-            drive.type("right lung")
-            drive.until(lambda: drive.state.answer is not None)
-        drive.until(lambda: not drive.state.job.running, 900)
-        drive.idle()
-    outcome = drive.state.job.outcome
-    if outcome is None:
-        raise SystemExit(f"The training failed: {drive.state.message}")
-    return {"version": outcome.version, "old": outcome.old, "new": outcome.new}
+    def retrain(self, minutes: float, picture: str, step: str) -> dict[str, Any]:
+        """Press Retrain and wait, with a picture on the way."""
+        panel = self.panel
+        self.tab("Train")
+        panel.train.minutes.value = minutes
+        with self.watch.step(step):
+            self.click(panel.train.retrain)
+            self.until(lambda: half_done(self.state.job), 60 * minutes + 300)
+        self.shot(picture)
+        if self.state.project.version and self.state.job.running:
+            words = self.state.project.targets[0].wordings[0]
+            with self.watch.step(f"a prompt during the {step}"):
+                panel.controller.forget()
+                self.type(words)
+                self.until(lambda: asked(self, words))
+            self.tab("Train")
+        with self.watch.step(f"{step}, to its end"):
+            self.until(lambda: not self.state.job.running, 60 * minutes + 300)
+            self.idle()
+        outcome = self.state.job.outcome
+        if outcome is None:
+            raise SystemExit(f"The training failed: {self.state.message}")
+        return {"version": outcome.version, "old": outcome.old, "new": outcome.new}
 
 
 def asked(drive: Driver, words: str) -> bool:
@@ -217,17 +180,36 @@ def half_done(job: Any) -> bool:
     return job.done > 0.55 or not job.running
 
 
-def correct(drive: Driver) -> None:
-    """Ask, look, accept, correct by hand, save."""
+def first_round(drive: Driver, minutes: float) -> dict[str, Any]:
+    """From the empty panel to the first model."""
     panel, watch = drive.panel, drive.watch
-    drive.tab(0)
+    drive.pause(1.0)
+    drive.shot("01-start")
+    with watch.step("open the sample"):
+        drive.click(panel.start.sample)
+        drive.until(lambda: drive.state.work.image)
+        drive.idle()
+    drive.type("lef", ask=False)
+    drive.pause(0.3)
+    drive.shot("02-completion")
+    drive.type("left lung")
+    drive.idle()
+    drive.shot("03-no-model-yet")
+    drive.click(panel.tour.end)
+    return drive.retrain(minutes, "04-training", "first training")
+
+
+def ask(drive: Driver) -> None:
+    """Prompts: found, as a heat map, not found, and in other words."""
+    watch = drive.watch
+    drive.tab("Label")
     drive.until(lambda: drive.state.answer is not None)
-    drive.shot("5-prediction")
+    drive.shot("05-prediction")
     with watch.step("a prompt"):
         drive.type("heart")
         drive.until(lambda: asked(drive, "heart"))
     drive.key("h")
-    drive.shot("6-heat-map")
+    drive.shot("06-heat-map")
     drive.key("h")
     # A model of a minute or two is not sure of everything that is absent.
     for words in ("gland", "small nuclei", "large nuclei", "xylophone"):
@@ -236,10 +218,15 @@ def correct(drive: Driver) -> None:
             drive.until(lambda: asked(drive, words))  # noqa: B023
         if not drive.state.answer.present:
             break
-    drive.shot("7-not-found")
+    drive.shot("07-not-found")
     drive.type("cardiac shadow")
     drive.until(lambda: asked(drive, "cardiac shadow"))
-    drive.shot("8-other-words")
+    drive.shot("08-new-wording")
+
+
+def correct(drive: Driver) -> None:
+    """Accept, paint, refine with strokes, save, look back."""
+    panel, watch = drive.panel, drive.watch
     drive.type("left lung")
     drive.until(lambda: asked(drive, "left lung"))
     with watch.step("accept"):
@@ -248,55 +235,84 @@ def correct(drive: Driver) -> None:
     panel.mask.corrections.expand(animate=False)
     drive.key("p")
     panel._viewer.layers.selection.active.brush_size = 12
-    with watch.step("strokes"):
+    with watch.step("strokes of the brush"):
         drive.stroke([(0.60, 0.62), (0.66, 0.68), (0.72, 0.74), (0.78, 0.78)])
         drive.stroke([(0.60, 0.40), (0.64, 0.34), (0.68, 0.32)])
-    drive.shot("9-correction")
+    drive.shot("09-correction")
     panel.mask.corrections.collapse(animate=False)
+    with watch.step("a stroke that refines"):
+        drive.key("9")
+        drive.pause(0.3)
+        drive.shot("10-outside")
+        drive.stroke([(0.57, 0.61), (0.60, 0.66)])
+        drive.pause(0.3)
+        drive.idle()
+    drive.shot("11-refined")
+    panel.mask.strokes.widget.collapse(animate=False)
+    panel.mask.review.widget.expand(animate=False)
+    drive.shot("12-review")
+    panel.mask.review.widget.collapse(animate=False)
     with watch.step("save, and the next image"):
         drive.key("w")
         drive.until(lambda: drive.state.work.reason != "nobody has labelled it yet")
         drive.idle()
         drive.pause(0.5)
         drive.idle()
-    drive.shot("10-next-image")
     panel.images.all.expand(animate=False)
+    panel.mask.others.setChecked(True)
+    drive.shot("13-next-image")
+    panel.mask.others.setChecked(False)
     with watch.step("another image"):
         panel.controller.show_image("chest_04a.png")
         drive.until(lambda: drive.state.work.image.name == "chest_04a.png")
         drive.idle()
     panel.images.all.collapse(animate=False)
-    drive.tab(2)
+    drive.tab("History")
     panel.history.list.setCurrentItem(panel.history.list.topLevelItem(0))
     with watch.step("look at a revision"):
         drive.click(panel.history.look)
         drive.idle()
-    drive.shot("11-history")
+    drive.shot("14-history")
 
 
 def judge(drive: Driver) -> None:
     """What a round gave, in both themes, and a question."""
-    panel = drive.panel
-    drive.tab(1)
-    panel.train.helped.expand(animate=False)
-    drive.shot("13-after")
+    panel, watch = drive.panel, drive.watch
+    drive.shot("16-after")
+    drive.tab("Results")
+    drive.until(lambda: drive.state.judgement is not None)
+    drive.pause(1.0)
+    drive.shot("17-results")
+    for step in ("side by side, the first time", "side by side"):
+        with watch.step(step):
+            drive.click(panel.judge.beside)
+            drive.until(lambda: drive.state.comparing)
+        if step != "side by side":
+            drive.shot("18-side-by-side")
+        drive.click(panel.judge.back)
+    bar = panel.judge_area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    drive.shot("19-rounds")
     panel._viewer.theme = "light"
-    drive.shot("14-light-theme")
+    drive.pause(0.5)
+    drive.shot("20-light-results")
+    drive.tab("Train")
+    drive.shot("21-light-train")
+    drive.tab("Label")
+    drive.key("8")
+    drive.shot("22-light-label")
+    drive.key("8")
     panel._viewer.theme = "dark"
-    drive.tab(0)
+    panel.mask.strokes.widget.collapse(animate=False)
     drive.key("p")
     drive.stroke([(0.40, 0.40), (0.45, 0.45)])
     drive.key("n")
-    drive.shot("15-unsaved")
+    drive.shot("23-unsaved")
 
 
-def main() -> None:
-    """Drive, print, and leave."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=1.5)
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
+def open_driver(out: Path, *, asks_where: bool) -> tuple[Driver, str]:
+    """Open a window of the smallest size, with settings of its own; name the folder."""
+    out.mkdir(parents=True, exist_ok=True)
     home = tempfile.mkdtemp(prefix="lgssl-drive-")
     for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         os.environ[name] = home
@@ -307,17 +323,39 @@ def main() -> None:
     window = panel.window()
     window.setGeometry(0, 0, *SCREEN)
     window.activateWindow()
-    drive = Driver(panel, asked.out)
-    rounds = [first_round(drive, asked.minutes)]
-    correct(drive)
-    rounds.append(train(drive, asked.minutes / 2, "12-second-round", "second training"))
-    judge(drive)
-    stalls = drive.watch.stalls
-    sys.stdout.write(json.dumps({"rounds": rounds, "stalls": stalls}, indent=2) + "\n")
-    panel.controller.close()
+    return Driver(panel, out, asks_where=asks_where), home
+
+
+def close(drive: Driver, home: str, told: dict[str, Any]) -> None:
+    """Print what was found, and leave without the question about unsaved strokes."""
+    told = {**told, "stalls": drive.watch.stalls}
+    if drive.watch.places:
+        told["places"] = {
+            step: places.most_common(6) for step, places in drive.watch.places.items()
+        }
+    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    sys.stdout.flush()
+    drive.panel.controller.close()
     shutil.rmtree(home, ignore_errors=True)
-    # Without the question about the stroke that was left unsaved on purpose.
     os._exit(0)
+
+
+def main() -> None:
+    """Drive, print, and leave."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=1.5)
+    parser.add_argument("--where", action="store_true", help="say where it stood still")
+    wanted = parser.parse_args()
+    drive, home = open_driver(wanted.out, asks_where=wanted.where)
+    rounds = [first_round(drive, wanted.minutes)]
+    ask(drive)
+    correct(drive)
+    rounds.append(
+        drive.retrain(wanted.minutes / 2, "15-second-round", "second training")
+    )
+    judge(drive)
+    close(drive, home, {"rounds": rounds})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lgssl_napari.layers import PROPOSED, NapariCanvas, for_display
+from lgssl_napari.layers import NapariCanvas
+from lgssl_napari.looks import COLOURS, PROPOSED, for_display
 from lgssl_napari.state import Picture
 from src_core.types import Image
 
@@ -229,3 +230,76 @@ def test_the_heat_map_is_made_when_it_is_wanted(viewer, canvas) -> None:
     canvas.set_preview(mask(), "proposal", np.ones((24, 32), np.float32))
     assert not heat.visible
     assert [layer for layer in viewer.layers if layer.name == "Probability"] == [heat]
+
+
+# ----------------------------------------------------------------------- strokes
+def test_strokes_have_a_layer_of_their_own_and_say_so(viewer, canvas) -> None:
+    told = []
+    canvas.stroked.connect(lambda: told.append("stroke"))
+    canvas.edited.connect(lambda: told.append("edit"))
+    canvas.set_annotation(mask(), "heart", 0)
+    for kind in (1, 2):
+        canvas.draw_strokes(kind)
+        layer = viewer.layers.selection.active
+        assert (layer.name, str(layer.mode)) == ("Strokes", "paint")
+        assert layer.selected_label == kind
+        layer.paint((5 * kind, 5), kind)
+    assert told == ["stroke", "stroke"]
+    assert set(np.unique(canvas.strokes())) == {0, 1, 2}
+    np.testing.assert_array_equal(canvas.annotation(), mask())
+    canvas.draw_strokes(0)
+    assert viewer.layers.selection.active.name == "heart"
+    assert canvas.strokes().any()
+    canvas.clear_strokes()
+    assert not canvas.strokes().any()
+    assert not viewer.layers["Strokes"].visible
+
+
+def test_strokes_begin_empty_on_each_image(viewer, canvas) -> None:
+    canvas.draw_strokes(1)
+    viewer.layers.selection.active.paint((5, 5), 1)
+    show(canvas, picture(shape=(40, 50)))
+    assert canvas.strokes().shape == (40, 50)
+    assert not canvas.strokes().any()
+    canvas.draw_strokes(2)
+    assert viewer.layers["Strokes"].data.shape == (40, 50)
+
+
+def test_a_persons_brush_for_strokes_is_kept(viewer, canvas) -> None:
+    canvas.draw_strokes(1)
+    viewer.layers["Strokes"].brush_size = 9
+    canvas.draw_strokes(2)
+    assert viewer.layers["Strokes"].brush_size == 9
+
+
+def test_the_visible_plane_is_the_one_on_the_slider(viewer, canvas) -> None:
+    assert canvas.plane() is None
+    show(canvas, picture("zyx", (5, 24, 32)))
+    viewer.dims.set_current_step(0, 3)
+    assert canvas.plane() == 3
+
+
+# -------------------------------------------------------------------- neighbours
+def test_neighbours_are_outlines_in_their_targets_colours(viewer, canvas) -> None:
+    canvas.set_annotation(mask(), "heart", 0)
+    labels = mask(slice(10, 14)) + 2 * mask(slice(16, 20))
+    canvas.set_neighbours(labels, [("left lung", 1), ("rib", 4)])
+    layer = viewer.layers["Other masks"]
+    assert layer.visible
+    assert not layer.editable
+    assert layer.contour == 1
+    colours = layer.colormap.color_dict
+    assert [colours[n].tolist() for n in (1, 2)] == [
+        pytest.approx(_rgba(COLOURS[place])) for place in (1, 4)
+    ]
+    assert list(layer.features["target"][1:]) == ["left lung", "rib"]
+    assert viewer.layers.selection.active.name == "heart"
+    canvas.set_neighbours(labels, ())
+    assert not layer.visible
+
+
+def test_the_name_of_what_is_drawn_stands_under_the_cursor(viewer, canvas) -> None:
+    canvas.set_annotation(mask(), "heart", 0)
+    layer = viewer.layers["heart"]
+    assert layer._get_properties((3, 3)) == ["target: heart"]
+    assert layer._get_properties((20, 20)) == []
