@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.uint8]
 
 HISTORY = 200
+PARTS = 3
+"""Layers of an image: itself, the annotation, the proposal."""
 Then = Callable[[], None]
 
 
@@ -88,6 +90,8 @@ class Annotating:
 
         def read() -> tuple[Picture, Target | None, Loaded, list[Revision]]:
             image = project.image(image_id)
+            for _ in range(PARTS):
+                self._desk.runner.post(lambda: self._desk.canvas.prepare(image))
             pixels = np.asarray(project.pixels(image)[...])
             target = project.target(wanted) if wanted else None
             loaded = load(project, image, target)

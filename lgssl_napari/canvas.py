@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from psygnal import SignalInstance
 
     from lgssl_napari.state import Picture
+    from src_core.types import Image
 
     Mask = NDArray[np.uint8]  # 0 and 1 over the image's spatial shape
 
@@ -43,6 +44,14 @@ class Canvas(Protocol):
     @property
     def stroked(self) -> SignalInstance:
         """Emitted when the person drew a stroke."""
+        ...
+
+    def warm_up(self) -> None:
+        """Import what drawing needs; may be called from any thread."""
+        ...
+
+    def prepare(self, image: Image) -> None:
+        """Make one thing that drawing an image will need, while it is being read."""
         ...
 
     def show_image(self, picture: Picture, mask: Mask, name: str, colour: int) -> None:
@@ -127,6 +136,10 @@ class Canvas(Protocol):
             Name and place among the project's targets of number 1, 2, and so on; none
             hides them.
         """
+        ...
+
+    def prepare_panes(self, image: Image) -> None:
+        """Make one thing that panes of an image will need, while they are computed."""
         ...
 
     def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:

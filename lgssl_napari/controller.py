@@ -126,6 +126,13 @@ class Controller:
         """Read what the empty panel shows."""
         self._projects.list_recent()
         self._tour.offer()
+        # What cannot be imported now is imported, or missed, when it is needed.
+        self._desk.run(
+            self._desk.canvas.warm_up,
+            lambda _: None,
+            lane=Lane.PLOT,
+            failed=lambda _: None,
+        )
 
     def elsewhere(
         self,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.uint8]
 
+PARTS = 2
+"""Layers of a comparison: the images, and their masks."""
 SHOWN = 12
 """Images that changed most."""
 
@@ -87,10 +89,18 @@ class Judging:
             desk.canvas.show_panes(seen.picture, seen.panes)
             name = seen.picture.image.name
             what = next((c.name for c in found.changed if c.target == target), target)
-            desk.update(comparing=f"'{what}' in '{name}'")
+            left = [f"model {version}" for version in versions]
+            masks = ", ".join((*left, "and as it was drawn"))
+            desk.update(comparing=f"'{what}' in '{name}' by {masks}; Dice above.")
+
+        def work() -> Seen:
+            record = project.image(image)
+            for _ in range(PARTS):
+                desk.runner.post(lambda: desk.canvas.prepare_panes(record))
+            return see(project, self._answers, versions, record, target)
 
         desk.run(
-            lambda: see(project, self._answers, versions, image, target),
+            work,
             done,
             lane=Lane.MODEL,
             busy="Comparing",
@@ -149,21 +159,20 @@ def judgement(
 
 
 def see(
-    project: Project, answers: Answers, versions: list[str], image: str, target: str
+    project: Project, answers: Answers, versions: list[str], image: Image, target: str
 ) -> Seen:
     """Read an image and its truth, and ask the versions for theirs."""
-    found = project.image(image)
-    picture = Picture(found, np.asarray(project.pixels(found)[...]))
-    truth = _truth(project, found, target)
+    picture = Picture(image, np.asarray(project.pixels(image)[...]))
+    truth = _truth(project, image, target)
     panes = [
-        Pane(f"Model {version}: Dice {dice(mask, truth):.2f}", mask)
+        Pane(f"{version}: {dice(mask, truth):.2f}", mask)
         for version, mask in zip(
             versions,
-            answers.masks(project, versions, image, target),
+            answers.masks(project, versions, image.id, target),
             strict=True,
         )
     ]
-    return Seen(picture, (*panes, Pane("As it was drawn", truth)))
+    return Seen(picture, (*panes, Pane("drawn", truth)))
 
 
 def _truth(project: Project, image: Image, target: str) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from lgssl_napari.looks import (
     UNKNOWN,
     colour_of,
     for_display,
+    is_colour,
     name_and_scale,
     paint_in,
+    put_away,
     set_visible,
 )
 from lgssl_napari.panes import Panes
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from lgssl_napari.canvas import Pane
     from lgssl_napari.state import Picture
+    from src_core.types import Image as ImageRecord
 
     Mask = NDArray[np.uint8]
 
@@ -98,8 +102,38 @@ class NapariCanvas:
             self._images[kind] = layer
         for other in self._images.values():
             set_visible(other, other is layer)
+        set_visible(layer, True)
         self.set_annotation(mask, name, colour)
+        for other in self._made():
+            if other not in (layer, self._annotation) and not other.visible:
+                self._put_away(other)
         self._viewer.reset_view()
+
+    def prepare(self, image: ImageRecord) -> None:
+        """Make one layer that an image will need and that is missing, still hidden.
+
+        While the image is read: made one by one they cost 70 ms each, and together
+        they would hold the window up four times as long.
+        """
+        spatial, rgb = (
+            len(image.spatial_shape),
+            is_colour(image.axes, image.shape, image.dtype),
+        )
+        kind = (rgb, len(image.shape) - rgb)
+        if self._images.get(kind) not in self._viewer.layers:
+            shape = (1,) * kind[1] + ((3,) if rgb else ())
+            made = self._viewer.add_image(
+                np.zeros(shape, image.dtype), name="Image", rgb=rgb, visible=False
+            )
+            self._viewer.layers.move(self._viewer.layers.index(made), 0)
+            self._images[kind] = made
+            return
+        for role in (ANNOTATION, PROPOSAL):
+            if self._masks.get((role, spatial)) not in self._viewer.layers:
+                self._make_labels(
+                    role, np.zeros((1,) * spatial, np.uint8), visible=False
+                )
+                return
 
     def clear(self) -> None:
         """Remove the layers that were made here."""
@@ -187,6 +221,10 @@ class NapariCanvas:
         set_visible(layer, True)
         self._put_below(layer, self._preview)
 
+    def warm_up(self) -> None:
+        """Import what the first layers need; may be called from any thread."""
+        warm_up()
+
     # ----------------------------------------------------------------- strokes
     def draw_strokes(self, kind: int) -> None:
         """Let the person draw strokes of a kind; 0 goes back to the annotation."""
@@ -246,6 +284,10 @@ class NapariCanvas:
         self._put_below(layer, self._annotation)
         self._viewer.layers.selection.active = self._annotation
 
+    def prepare_panes(self, image: ImageRecord) -> None:
+        """Make one layer that panes of an image will need, as :meth:`prepare` does."""
+        self._panes.prepare(image)
+
     def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
         """Show several masks of an image side by side, instead of what is open."""
         spacing = picture.image.spacing or (1.0,) * len(picture.image.spatial_shape)
@@ -275,18 +317,28 @@ class NapariCanvas:
             layer.data = mask
             name_and_scale(layer, name, self._scale)
         else:
-            layer = self._viewer.add_labels(
-                mask, name=name, scale=self._scale, opacity=0.5
-            )
-            layer.selected_label = LABEL
-            layer.events.paint.connect(self._painted)
-            self._masks[role, mask.ndim] = layer
+            layer = self._make_labels(role, mask, name=name, scale=self._scale)
         for (other, ndim), made in self._masks.items():
             if other == role and ndim != mask.ndim:
                 set_visible(made, False)
         if role == ANNOTATION:
             set_visible(layer, True)
         return layer
+
+    def _make_labels(self, role: str, mask: Mask, **given: Any) -> Labels:
+        layer = self._viewer.add_labels(mask, opacity=0.5, **{"name": role, **given})
+        layer.selected_label = LABEL
+        layer.events.paint.connect(self._painted)
+        self._masks[role, mask.ndim] = layer
+        return layer
+
+    def _put_away(self, layer: Layer) -> None:
+        """Empty a hidden layer that another image has left larger or smaller."""
+        shape = tuple(layer.data.shape)
+        if getattr(layer, "rgb", False):
+            shape = shape[:-1]
+        if shape != self._shape:
+            put_away(layer)
 
     def _painted(self, event: Any) -> None:
         if event.source is self._annotation:
@@ -310,3 +362,22 @@ class NapariCanvas:
         sizes = mask.sum(axis=(1, 2))
         if sizes.any() and not (here < len(sizes) and sizes[here]):
             self._viewer.dims.set_current_step(axis, int(sizes.argmax()))
+
+
+def warm_up() -> None:
+    """Bring in all that napari's first layers need; takes half a second in a thread.
+
+    It imports pandas, scipy and half of scikit-image with them: on the window's own
+    thread the first image held it up for that long.
+    """
+    from napari.layers import Image, Labels
+
+    with suppress(ImportError):
+        # Each Labels layer has a dashed line, and vispy computes its dashes once.
+        from vispy.visuals.line import dash_atlas
+
+        dash_atlas.DashAtlas()
+    layer = Labels(np.zeros((2, 2), np.uint8))
+    layer.data_setitem((np.array([0]), np.array([0])), 1)
+    paint_in(layer, {LABEL: UNKNOWN}, {LABEL: NAMELESS})
+    Image(np.zeros((2, 2), np.uint8))

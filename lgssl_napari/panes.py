@@ -15,8 +15,10 @@ from lgssl_napari.looks import (
     PROPOSED,
     UNKNOWN,
     for_display,
+    is_colour,
     name_and_scale,
     paint_in,
+    put_away,
     set_visible,
 )
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from lgssl_napari.canvas import Pane
     from lgssl_napari.state import Picture
+    from src_core.types import Image as ImageRecord
 
 SHADES = (PROPOSED, COLOURS[0], COLOURS[1])
 GAP = 0.04
@@ -60,6 +63,18 @@ class Panes:
     def shown(self) -> bool:
         """Whether panes are on the canvas."""
         return self._caption_before is not None
+
+    def prepare(self, image: ImageRecord) -> None:
+        """Make one layer that an image will need and that is missing, still hidden."""
+        rgb = is_colour(image.axes, image.shape, image.dtype)
+        ndim, spatial = len(image.shape) - rgb, len(image.spatial_shape)
+        if self._images.get((rgb, ndim)) not in self._viewer.layers:
+            shape = (1,) * ndim + ((3,) if rgb else ())
+            blank = np.zeros(shape, image.dtype)
+            put_away(self._image(blank, rgb, (1.0,) * ndim))
+        elif self._masks.get(spatial) not in self._viewer.layers:
+            blank = np.zeros((1,) * spatial, np.uint8)
+            put_away(self._labels(blank, (1.0,) * spatial))
 
     def show(
         self,
@@ -106,7 +121,7 @@ class Panes:
         if not self.shown:
             return
         for layer in self.layers:
-            set_visible(layer, False)
+            put_away(layer)
         for layer in self._hidden:
             if layer in self._viewer.layers:
                 set_visible(layer, True)

@@ -46,10 +46,12 @@ class JudgePanel:
             "Side by side", "beside", "Show old mask, new mask and truth in the canvas."
         )
         self.back = key_button("Back to work", "back", "Show again what was open.")
+        self.comparing = text()
         self.rounds_title = text("What the rounds cost you", bold=True)
-        self.rounds = table("Round", "Images", "Minutes an image", "Dice of proposals")
+        self.rounds = table("Round", "Images", "Minutes", "Proposals")
         self.rounds.setToolTip(
-            "Dice of proposals: how much of the model's masks was left as it was."
+            "Minutes: spent on an image. Proposals: Dice between the model's masks and "
+            "what you made of them."
         )
         self.curves = Curves()
         self.widget = column(
@@ -62,6 +64,7 @@ class JudgePanel:
             self.changed_title,
             self.changed,
             row(self.beside, self.back),
+            self.comparing,
             self.rounds_title,
             self.rounds,
             self.curves.widget,
@@ -87,6 +90,7 @@ class JudgePanel:
         if state.judgement is not self._judgement:
             self._judgement = state.judgement
             self._tell(state.judgement)
+        say(self.comparing, state.comparing)
         self.back.setEnabled(bool(state.comparing))
         self._enable()
 
@@ -148,6 +152,7 @@ def table(*titles: str, stretch: int = 0) -> QTreeWidget:
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
     header.setStretchLastSection(False)
+    tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     return tree
 
 

@@ -44,6 +44,12 @@ class FakeCanvas:
         self.neighbours: tuple[Any, ...] = ()
         self.panes: tuple[Any, ...] = ()
 
+    def warm_up(self) -> None:
+        self.warm = True
+
+    def prepare(self, image: Any) -> None:
+        self.prepared = image.id
+
     def show_image(
         self, picture: Any, mask: np.ndarray, name: str, colour: int
     ) -> None:
@@ -88,6 +94,9 @@ class FakeCanvas:
 
     def set_neighbours(self, labels: np.ndarray, names: Any) -> None:
         self.neighbours = (labels.copy(), tuple(names)) if names else ()
+
+    def prepare_panes(self, image: Any) -> None:
+        self.prepared = image.id
 
     def show_panes(self, picture: Any, panes: Any) -> None:
         self.panes = (picture, tuple(panes))
