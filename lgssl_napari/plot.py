@@ -113,6 +113,8 @@ class Plotter:
         last = self._axes[-1]
         last.set_xlabel(drawing.along, fontsize=8, color=drawing.foreground)
         if drawing.along == "round":
+            ends = [line.points[-1][0] for line in drawing.lines if line.points]
+            last.set_xlim(0.5, max(ends, default=1.0) + 0.5)
             last.xaxis.get_major_locator().set_params(integer=True)
         self._figure.canvas.draw()
         return np.array(self._figure.canvas.buffer_rgba())

@@ -93,8 +93,10 @@ def scrolling(content: QWidget) -> QScrollArea:
 
 def fit_rows(tree: QTreeWidget, at_most: int = 8) -> None:
     """Make a list as high as its rows, up to some; with more it scrolls."""
+    tree.ensurePolished()  # before it is first shown the style is not known yet
+    tree.header().ensurePolished()
     rows = min(tree.topLevelItemCount(), at_most)
-    frame = 2 * tree.frameWidth() + 2
+    frame = 2 * tree.frameWidth()
     header = tree.header().sizeHint().height()
     tree.setFixedHeight(header + rows * max(tree.sizeHintForRow(0), 1) + frame)
 

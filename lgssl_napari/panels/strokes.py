@@ -54,6 +54,7 @@ class StrokesPanel:
                 row(self.refine, self.clear),
             ),
         )
+        self._kind = 0
         self.inside.clicked.connect(lambda: self.scribbled.emit(INSIDE))
         self.outside.clicked.connect(lambda: self.scribbled.emit(OUTSIDE))
         self.refine.clicked.connect(lambda: self.refined.emit())
@@ -68,8 +69,10 @@ class StrokesPanel:
         is_volume = work.image is not None and "z" in work.image.axes
         if self.whole.visible != is_volume:
             self.whole.visible = is_volume
-        if work.scribbling.kind and not self.widget.isExpanded():
+        # By a key one may begin while it is folded; folded again, it stays so.
+        if work.scribbling.kind and not self._kind and not self.widget.isExpanded():
             self.widget.expand(animate=False)
+        self._kind = work.scribbling.kind
 
     def _choose(self) -> None:
         self.chosen.emit(

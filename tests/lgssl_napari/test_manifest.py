@@ -51,6 +51,23 @@ def test_the_panel_is_in_the_menus_where_people_look() -> None:
     menus = manifest().contributions.menus
     for menu in ("napari/layers/segment", "napari/layers/annotate"):
         assert menus[menu][0].command == "lgssl-napari.panel"
+    files = {item.command for item in menus["napari/file/io_utilities"]}
+    assert files >= {"lgssl-napari.open", "lgssl-napari.try"}
+
+
+def test_every_command_is_there_and_every_menu_names_one() -> None:
+    from importlib import import_module
+
+    from napari._app_model.constants._menus import is_menu_contributable
+
+    contributed = manifest().contributions
+    known = {command.id for command in contributed.commands}
+    for command in contributed.commands:
+        module, name = command.python_name.split(":")
+        assert callable(getattr(import_module(module), name)), command.id
+    for menu, items in contributed.menus.items():
+        assert is_menu_contributable(menu), menu
+        assert {item.command for item in items} <= known
 
 
 def test_every_sample_is_a_picture() -> None:

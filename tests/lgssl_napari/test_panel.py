@@ -338,6 +338,240 @@ def test_the_panel_fits_a_small_screen(panel, size) -> None:
     assert hint.height() <= height - 120  # menus, title and status bar of napari
 
 
+def test_no_page_is_wider_than_the_panel_whatever_it_shows(panel, wait) -> None:
+    from dataclasses import replace
+
+    from qtpy.QtWidgets import QStyle
+
+    from lgssl_napari.panel import WIDTH
+    from lgssl_napari.panels.parts import GAP
+    from lgssl_napari.results import Changed, Judgement
+    from src_core.rounds import RoundEffort
+
+    sections = (panel.mask.corrections, panel.mask.strokes.widget)
+    for section in (*sections, panel.mask.review.widget, panel.images.all):
+        section.expand(animate=False)
+    panel.controller.ask("the left lung")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel.controller.show_anyway()
+    desk = panel.controller._desk
+    long_name = "a name of an image that goes on and on.nii.gz"
+    changed = Changed(long_name, "t", "left ventricle cavity", 0.1, 0.9)
+    targets = (("left ventricle cavity", 0.1, 0.9),)
+    efforts = (RoundEffort(1, "v12", 20, 30, 60.0, 10, 0.7),)
+    judged = Judgement("v12", "v11", "Promoted.", targets, (changed,), efforts)
+    desk.update(judgement=judged, tour=2)
+    desk.update(job=replace(desk.state.job, dice=((1.0, 0.5),), note="Memory ran out."))
+    bar = panel.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+    room, areas = WIDTH - 2 * GAP - bar - 2, panel._areas
+    wide = {area.widget(): area.widget().minimumSizeHint().width() for area in areas}
+    assert {page: width for page, width in wide.items() if width > room} == {}
+
+
+# --------------------------------------------------------------------- strokes
+def test_strokes_refine_the_mask_in_the_window(panel, qtbot, wait) -> None:
+    panel.mask.follow.setChecked(False)
+    panel.controller.ask("left lung")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel.mask.strokes.outside.click()
+    assert panel.mask.strokes.outside.isChecked()
+    strokes = panel._viewer.layers.selection.active
+    assert strokes.name == "Strokes"
+    strokes.paint((4, 5), 2)
+    layers = panel._viewer.layers
+    wait(lambda: layers["left lung"].data.any() and not layers["left lung"].data[4, 5])
+    panel.mask.strokes.method.value = "cut"
+    panel.mask.strokes.each.value = False
+    chosen = panel.controller.state.work.scribbling
+    assert (chosen.method, chosen.at_each_stroke) == ("cut", False)
+    panel.mask.strokes.outside.click()
+    assert not panel.mask.strokes.outside.isChecked()
+    assert layers.selection.active.name == "left lung"
+    assert not panel.mask.strokes.whole.visible
+
+
+def test_the_other_targets_are_shown_beside(panel, wait) -> None:
+    from src_core.types import MaskStatus
+
+    project = panel.controller._desk.project
+    mask = np.zeros((24, 32), np.uint8)
+    mask[3:9, 20:28] = 1
+    project.save_mask("film-0", "heart", mask, status=MaskStatus.DONE)
+    panel.controller._desk.mark("film-0", "heart", MaskStatus.DONE)
+    panel.mask.others.setChecked(True)
+    layers = panel._viewer.layers
+    wait(lambda: "Other masks" in layers and layers["Other masks"].visible)
+    assert int((layers["Other masks"].data != 0).sum()) == 48
+    panel.mask.others.setChecked(False)
+    assert not layers["Other masks"].visible
+
+
+# ---------------------------------------------------------------------- review
+def test_a_second_person_signs_off(panel, wait) -> None:
+    panel.mask.follow.setChecked(False)
+    panel.controller.ask("left lung")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel.controller.accept()
+    panel.controller.save()
+    wait(lambda: panel.mask.status.text() == "Saved: done")
+    review = panel.mask.review
+    review.sign.click()
+    wait(lambda: panel.controller.state.message.level == "error")
+    assert "a second person has to" in panel.controller.state.message.text
+    review.who.setText("eve")
+    review.sign.click()
+    wait(lambda: panel.mask.status.text() == "Saved: done, signed off by eve")
+    assert not review.sign.isEnabled()
+    assert panel.history.list.topLevelItem(0).text(3) == "left lung: signed off"
+    assert panel.history.list.topLevelItem(0).text(2) == "eve"
+
+
+def test_a_note_goes_with_a_flag(panel, wait) -> None:
+    panel.mask.follow.setChecked(False)
+    panel.controller.ask("heart")
+    wait(lambda: panel.controller.state.answer is not None)
+    panel.mask.review.note.setText("Is this the apex?")
+    panel.mask.review.flag.click()
+    wait(lambda: panel.mask.status.text() == "Saved: flagged")
+    assert panel.controller.state.work.history[0].note == "Is this the apex?"
+    assert panel.images.model.lines()[0].startswith("⚑")
+
+
+# --------------------------------------------------------------------- results
+@pytest.fixture
+def judged(panel, add_model, wait):
+    """A panel with two versions, and what the second changed."""
+    from src_core.rounds import Comparison, Pair, Verdict
+    from src_core.rounds.comparison import write_comparison
+    from src_core.types import MaskStatus
+
+    project = panel.controller._desk.project
+    add_model(project, "v2")
+    pairs = (Pair("film-3", "left-lung", 0.5, 0.9), Pair("film-3", "heart", 0.8, 0.7))
+    verdict = Verdict(True, "Promoted: Dice 0.650 before, 0.800 now.", 0.65, 0.8)
+    write_comparison(project.models_dir / "v2", Comparison("v2", "v1", verdict, pairs))
+    mask = np.zeros((24, 32), np.uint8)
+    mask[2:10, 3:8] = 1
+    project.save_mask(
+        "film-3", "left-lung", mask, status=MaskStatus.DONE, seconds_spent=90.0
+    )
+    panel.controller._projects.refresh()
+    wait(lambda: panel.judge.versions.topLevelItemCount() == 2)
+    return panel
+
+
+def words(tree) -> list[list[str]]:
+    return [
+        [tree.topLevelItem(row).text(column) for column in range(tree.columnCount())]
+        for row in range(tree.topLevelItemCount())
+    ]
+
+
+def test_the_results_page_says_whether_it_helped(judged, wait) -> None:
+    judged.train.results.click()
+    wait(lambda: judged.judge.title.text() == "Model v2 against v1")
+    assert "Promoted: Dice 0.650 before" in judged.judge.sentence.text()
+    assert words(judged.judge.targets) == [
+        ["left lung", "0.500", "0.900"],
+        ["heart", "0.800", "0.700"],
+    ]
+    assert words(judged.judge.changed)[0] == ["film-3", "left lung", "0.500", "0.900"]
+    assert words(judged.judge.rounds)[-1] == ["3", "1", "1.5", "–"]
+    curves = judged.judge.curves
+    wait(lambda: curves.picture.pixmap() and not curves.picture.pixmap().isNull())
+
+
+def test_a_click_puts_old_new_and_truth_side_by_side(judged, wait) -> None:
+    judged.train.results.click()
+    wait(lambda: judged.judge.changed.topLevelItemCount() == 2)
+    judged.judge.changed.setCurrentItem(judged.judge.changed.topLevelItem(0))
+    judged.judge.beside.click()
+    wait(lambda: judged.controller.state.comparing)
+    layers = judged._viewer.layers
+    assert layers["Masks side by side"].visible
+    assert not layers["film 0"].visible
+    judged.judge.back.click()
+    assert not layers["Masks side by side"].visible
+    assert layers["film 0"].visible
+    assert not judged.judge.back.isEnabled()
+
+
+def test_an_earlier_version_is_judged_by_choosing_it(judged, wait) -> None:
+    judged.tabs.setCurrentIndex(2)
+    wait(lambda: judged.judge.title.text() == "Model v2 against v1")
+    judged.judge.versions.setCurrentItem(judged.judge.versions.topLevelItem(1))
+    wait(lambda: judged.judge.title.text() == "Model v1: the first")
+    assert "before comparisons were kept" in judged.judge.sentence.text()
+    assert not judged.judge.changed.isVisibleTo(judged)
+
+
+# ------------------------------------------------------------------------ tour
+def test_the_tour_is_offered_once_and_can_be_asked_for(open_panel, tmp_path, wait):
+    (tmp_path / "tour").unlink(missing_ok=True)
+    panel = open_panel(tour_file=tmp_path / "tour")
+    wait(lambda: panel.tour.widget.isVisibleTo(panel))
+    assert panel.tour.title.text() == "Step 1 of 5: Open"
+    assert not panel.start.tour.isVisibleTo(panel)
+    panel.tour.next.click()
+    assert panel.tour.title.text() == "Step 2 of 5: Ask"
+    panel.tour.end.click()
+    assert not panel.tour.widget.isVisibleTo(panel)
+    wait(lambda: (tmp_path / "tour").exists())
+    panel.start.tour.click()
+    assert panel.tour.title.text() == "Step 1 of 5: Open"
+
+
+# -------------------------------------------------------------------- commands
+def test_commands_reach_the_panel_that_is_open(judged, wait, monkeypatch) -> None:
+    from lgssl_napari import commands
+
+    viewer = judged._viewer
+    assert commands.panel_of(viewer) is judged
+    commands.show_results(viewer)
+    assert judged.tabs.currentIndex() == 2
+    commands.ask(viewer)
+    assert judged.tabs.currentIndex() == 0
+    commands.show_tour(viewer)
+    assert judged.controller.state.tour == 2  # an image is open already
+    done = []
+    for verb in ("save", "next_image", "retrain", "try_sample"):
+        monkeypatch.setattr(
+            judged.controller, verb, lambda *_, verb=verb, **__: done.append(verb)
+        )
+    monkeypatch.setattr(
+        judged.train, "retrain_now", lambda: done.append("retrain"), raising=True
+    )
+    monkeypatch.setattr(judged.start, "choose", lambda: done.append("open"))
+    for command in (
+        commands.save,
+        commands.next_image,
+        commands.retrain,
+        commands.try_sample,
+        commands.open_project,
+    ):
+        command(viewer)
+    assert done == ["save", "next_image", "retrain", "try_sample", "open"]
+
+
+def test_the_files_of_selected_layers_are_taken_in(panel, tmp_path, wait) -> None:
+    from PIL import Image
+
+    from lgssl_napari import commands
+
+    viewer = panel._viewer
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(tmp_path / "seen.png")
+    [layer] = viewer.open(tmp_path / "seen.png")
+    viewer.layers.selection = {layer}
+    commands.take_layers(viewer)
+    wait(lambda: len(panel.controller.state.project.images) == 5)
+    viewer.layers.selection = {viewer.add_image(np.zeros((4, 4)), name="made")}
+    commands.take_layers(viewer)
+    assert "save it first" in panel.controller.state.message.text
+    viewer.layers.selection = set()
+    commands.take_layers(viewer)
+    assert "Select the image layers" in panel.controller.state.message.text
+
+
 def test_dropped_files_are_taken_in(panel, tmp_path, wait) -> None:
     from unittest.mock import MagicMock
 
