@@ -38,9 +38,6 @@ TAKEN_FOR = 0.6
 Measured with the default encoder on seven targets: other wordings of a target lie
 above 0.66, words that mean something else below 0.58.
 """
-ASKED = 48
-"""Images and targets that the model is asked about before it proposes the next: a
-person waits for it, and 20 ms each is a second."""
 KEPT = 2
 """Loaded versions: the one that answers, and the one it is compared with."""
 
@@ -154,8 +151,10 @@ class Answerer:
         """Choose what to label next; by chance without a version."""
         from src_core.rounds.choose import next_picks
 
-        model: Any = self.model(project, version) if version else None
-        return next_picks(project, model, count, ask_at_most=ASKED)
+        def load() -> Any:
+            return self.model(project, version or "")
+
+        return next_picks(project, load if version else None, count)
 
     def masks(
         self, project: Project, versions: Sequence[str], image: str, target: str

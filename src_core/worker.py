@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from src_core.store import Project
 
 CHECKPOINT, NOTE = "checkpoint.safetensors", "job.json"
+TELL_EVERY = 0.5
 Event = dict[str, Any]
 
 
@@ -47,6 +50,79 @@ def train_job(job: str, project: str, position: int, request: str) -> dict[str, 
         reporter.tell,
         reporter.should_stop,
     )
+
+
+def look_job(
+    job: str, project: str, version: str = "", seconds: float | None = None
+) -> dict[str, Any]:
+    """Look at every picture, and ask the model about it; the job of idle time.
+
+    Goes on where an earlier one was stopped. Afterwards the next image is chosen from
+    what is kept, at once.
+
+    Parameters
+    ----------
+    job : str
+        The engine's id of the job.
+    project : str
+        The project's folder.
+    version : str
+        The model version to ask; what answers if empty, none before there is one.
+    seconds : float, optional
+        No picture is begun after so long.
+
+    Returns
+    -------
+    dict
+        ``{"looks": [known, all], "survey": [known, all]}``, training images; the
+        second is None without a model.
+    """
+    reporter = Reporter(job)
+    return look_at_pool(
+        Path(project), version, seconds, reporter.tell, reporter.should_stop
+    )
+
+
+def look_at_pool(
+    folder: Path,
+    version: str,
+    seconds: float | None,
+    tell: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, Any]:
+    """Take in looks, then a survey, then what is derived from both."""
+    from src_core.predict import Predictor
+    from src_core.rounds import promoted
+    from src_core.rounds.choose import chooser_of
+    from src_core.rounds.survey import Limits, take_in_looks, take_survey
+
+    ends = math.inf if seconds is None else time.monotonic() + seconds
+    told = [0.0]
+
+    def limits(phase: str) -> Limits:
+        def progress(done: int, total: int) -> None:
+            if time.monotonic() - told[0] >= TELL_EVERY or done == total:
+                told[0] = time.monotonic()
+                tell({"kind": "looking", "text": phase, "done": done, "total": total})
+
+        def late() -> bool:
+            return time.monotonic() >= ends or should_stop()
+
+        return Limits(should_stop=late, progress=progress)
+
+    with Project.open(folder) as project:
+        known = take_in_looks(project, limits("looking at the pictures"))
+        answer: dict[str, Any] = {"looks": [known.done, known.total], "survey": None}
+        wanted = version or promoted(project)
+        if wanted:
+            model = Predictor.load(
+                project.models_dir / wanted, text_cache=project.cache_dir / "text"
+            )
+            asked = take_survey(project, model, limits("asking the model"))
+            answer["survey"] = [asked.done, asked.total]
+        # Who resembles whom is worked out here, and not while somebody waits.
+        chooser_of(project).catch_up()
+        return answer
 
 
 def run_round(

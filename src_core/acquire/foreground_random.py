@@ -10,33 +10,26 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from src_core.acquire.base import Candidate, Pick, spread
+from src_core.acquire.batch import best_in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from src_core.acquire.base import Pick, Pool
 
 
 class ForegroundRandom:
     """As random, but images with the target come before those without."""
 
     name: ClassVar[str] = "foreground-random"
-    asks_model: ClassVar[bool] = True
+    needs: ClassVar[str] = "foreground"
+    blind: ClassVar[bool] = False
 
-    def pick(
-        self, candidates: Sequence[Candidate], count: int, rng: np.random.Generator
-    ) -> list[Pick]:
+    def pick(self, pool: Pool, count: int, rng: np.random.Generator) -> list[Pick]:
         """Return at most `count` picks."""
-        keys = rng.random(len(candidates))
-        seen = np.array([(c.foreground or 0.0) > 0 for c in candidates], dtype=float)
-        scores = keys + seen
-        ranked = []
-        for i in np.argsort(-scores):
-            reason = (
-                "drawn by chance among the images in which the model sees the target"
-                if seen[i]
-                else "drawn by chance; the model sees no target in it"
-            )
-            candidate = candidates[i]
-            pick = Pick(candidate.image, candidate.target, float(scores[i]), reason)
-            ranked.append((candidate, pick))
-        return spread(ranked, count)
+        seen = np.nan_to_num(pool.scores["foreground"]) > 0
+
+        def because(candidate: int) -> str:
+            if seen[candidate]:
+                return "drawn by chance among the images in which the model sees it"
+            return "drawn by chance; the model does not see it in any image left"
+
+        return best_in_turn(pool, rng.random(len(pool)) + seen, count, because)

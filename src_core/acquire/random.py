@@ -1,35 +1,25 @@
-"""By chance: the baseline, and the only fair choice before there is a model."""
+"""By chance: the baseline, and never a foolish choice."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from src_core.acquire.base import Candidate, Pick, spread
+from src_core.acquire.batch import best_in_turn
+from src_core.acquire.words import BY_CHANCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy as np
+
+    from src_core.acquire.base import Pick, Pool
 
 
 class Random:
     """Every candidate is as likely as any other, patients in turn."""
 
     name: ClassVar[str] = "random"
-    asks_model: ClassVar[bool] = False
+    needs: ClassVar[str] = ""
+    blind: ClassVar[bool] = True
 
-    def pick(
-        self, candidates: Sequence[Candidate], count: int, rng: np.random.Generator
-    ) -> list[Pick]:
+    def pick(self, pool: Pool, count: int, rng: np.random.Generator) -> list[Pick]:
         """Return at most `count` picks."""
-        keys = rng.random(len(candidates))
-        ranked = [
-            (candidates[i], self._because(candidates[i], float(keys[i])))
-            for i in np.argsort(-keys)
-        ]
-        return spread(ranked, count)
-
-    @staticmethod
-    def _because(candidate: Candidate, key: float) -> Pick:
-        reason = "drawn by chance among the images not yet labelled, patients in turn"
-        return Pick(candidate.image, candidate.target, key, reason)
+        return best_in_turn(pool, rng.random(len(pool)), count, lambda _: BY_CHANCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from src_core.cli import cluster, learning, projects, proposals, start
+from src_core.cli import choosing, cluster, learning, projects, proposals, start
 
 app = typer.Typer(
     name="lgssl",
@@ -16,5 +16,6 @@ app = typer.Typer(
 start.register(app)
 projects.register(app)
 learning.register(app)
+choosing.register(app)
 cluster.register(app)
 proposals.register(app)

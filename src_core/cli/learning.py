@@ -227,39 +227,6 @@ def _score_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def next_(
-    project: ProjectFolder,
-    count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 5,
-    strategy: Annotated[str, typer.Option(help="A strategy's name.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Name the images to label next, and why."""
-    from src_core.rounds import promoted
-    from src_core.rounds.choose import next_picks
-    from src_core.store import Project
-
-    with Project.open(project) as opened:
-        predictor = _predictor(opened) if promoted(opened) else None
-        picks = next_picks(opened, predictor, count, strategy or None)
-        names = {image.id: image.name for image in opened.images()}
-        targets = {target.id: target.name for target in opened.targets()}
-    items = [
-        {
-            "image": names[pick.image],
-            "target": targets.get(pick.target, ""),
-            "score": pick.score,
-            "reason": pick.reason,
-        }
-        for pick in picks
-    ]
-    lines = [f"{item['image']}  {item['target']}: {item['reason']}" for item in items]
-    emit(
-        {"items": items},
-        "\n".join(lines) or "Every image is labelled.",
-        as_json=as_json,
-    )
-
-
 def models(
     project: ProjectFolder,
     promote: Annotated[str, typer.Option(help="Let this version answer.")] = "",
@@ -303,11 +270,11 @@ def models(
     emit({"models": listed, "promoted": current}, text, as_json=as_json)
 
 
-def _predictor(project: Project) -> Predictor:
+def load_predictor(project: Project, version: str) -> Predictor:
     from src_core.predict import Predictor
     from src_core.rounds import deployed_card
 
-    card = deployed_card(project)
+    card = deployed_card(project, version or None)
     return Predictor.load(
         project.models_dir / card.version, text_cache=project.cache_dir / "text"
     )
@@ -323,7 +290,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "predict": predict,
     "evaluate": evaluate,
-    "next": next_,
     "models": models,
 }
 

@@ -60,6 +60,38 @@ def write_report(path: Path, rows: Sequence[ReportRow]) -> Path:
     return path
 
 
+def write_heat(
+    path: Path, pixels: NDArray[np.generic], axes: str, heat: NDArray[np.float32]
+) -> Path:
+    """Draw a 2-D picture with a heat map over it into a PNG, and return its path.
+
+    Parameters
+    ----------
+    path : Path
+        Of the PNG.
+    pixels : ndarray
+        With `axes` ``"yx"`` or ``"cyx"``.
+    axes : str
+        As above.
+    heat : ndarray
+        (H, W), 0 to 1.
+    """
+    from matplotlib.figure import Figure
+
+    colour = axes == "cyx" and len(pixels) == 3
+    plane = pixels[0] if axes == "cyx" and not colour else pixels
+    figure = Figure(figsize=(5, 5 * heat.shape[0] / heat.shape[1]), dpi=120)
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.imshow(
+        np.moveaxis(plane, 0, -1) if colour else plane, cmap=None if colour else "gray"
+    )
+    strength = heat / max(float(heat.max()), 1e-6)
+    axis.imshow(strength, cmap="inferno", alpha=0.7 * strength)
+    axis.set_axis_off()
+    figure.savefig(path)
+    return path
+
+
 def _draw(axis: Any, row: ReportRow, mask: Mask | None, title: str) -> None:
     colour = row.axes == "cyx"
     picture = np.moveaxis(row.pixels, 0, -1) if colour else row.pixels

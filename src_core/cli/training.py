@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 from src_core.cli.console import progress_bar, tell
-from src_core.cluster.training import engine_for, start_training
+from src_core.cluster.training import EngineLike, engine_for, start_training
 from src_core.engine import Event
+from src_core.errors import JobError
 from src_core.rounds import RoundRequest
 from src_core.store import Project
+from src_core.worker import look_job
+
+LOOKING = 0.1
+"""Share of the training's time in which the pool is looked at afterwards."""
 
 
 def train_with_bar(
@@ -63,7 +68,11 @@ def train_with_bar(
 
         try:
             training = start_training(project, asked, engine, who, on_event=show)
-            return training.result()
+            result = training.result()
+            if not scheduler and result["promoted"]:
+                bars.update(task, description="looking at the pool")
+                _look(project, engine, LOOKING * result["seconds"])
+            return result
         except KeyboardInterrupt:
             if scheduler:
                 tell(
@@ -73,6 +82,17 @@ def train_with_bar(
             raise
         finally:
             engine.close()
+
+
+def _look(project: Project, engine: EngineLike, seconds: float) -> None:
+    """Let the worker look at the pool for a while, so that a choice is made at once.
+
+    What is not looked at in this time, `lgssl next` and the window go on with.
+    """
+    try:
+        engine.submit(look_job, str(project.path), "", seconds).result()
+    except JobError as error:  # the model stands, whatever became of this
+        tell(f"The pool was not looked at: {error}")
 
 
 def end_elsewhere(folder: Path, *, forget: bool, keys: Path | None) -> str:

@@ -20,7 +20,6 @@ from src_core.rounds import (
     promoted,
     read_comparison,
 )
-from src_core.rounds.choose import next_picks, outline_entropy
 from src_core.rounds.round import Round
 from src_core.rounds.snapshot import choose_frame, pool_items
 from src_core.store import Project
@@ -192,17 +191,6 @@ class TestFrozenValidation:
             assert ensure_validation(project, "ada") == frozenset()
 
 
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory, fill_project, request_):
-    """A project with a model that has learned its targets."""
-    path = tmp_path_factory.mktemp("taught") / "project"
-    with Project.create(path) as project:
-        fill_project(project, {Split.TRAIN: 6, Split.VAL: 3, Split.TEST: 3}, labelled=5)
-    result = _run(path, request_(steps=450))
-    _promote(path, result.version)
-    return path
-
-
 def _predictor(project):
     card = deployed_card(project)
     return Predictor.load(project.models_dir / card.version, CPU)
@@ -259,118 +247,6 @@ def test_evaluation_is_in_the_contracts_form(taught):
     assert result["targets"]["disc"]["n"] == 3
     assert result["mean"]["dice"] > 0.7
     assert wrong["mean"]["dice"] < 0.3
-
-
-class TestNext:
-    def test_only_unfinished_training_images_are_picked(self, taught):
-        with Project.open(taught) as project:
-            picks = next_picks(project, _predictor(project), 10)
-            waiting = project.images(Split.TRAIN)[5].id
-        assert {p.image for p in picks} == {waiting}
-        assert {p.target for p in picks} == {"disc", "bar"}
-
-    def test_labelling_an_image_takes_it_off_the_list(self, folder):
-        with Project.open(folder, mode="rw") as project:
-            first = next_picks(project, None, 1)[0]
-            mask = np.ones((64, 64), np.uint8)
-            project.save_mask(
-                first.image, first.target, mask, who="ada", status=MaskStatus.DONE
-            )
-            left = next_picks(project, None, 10)
-        assert (first.image, first.target) not in {(p.image, p.target) for p in left}
-        assert len(left) == 3
-
-    def test_without_a_model_the_reason_says_so(self, folder):
-        with Project.open(folder) as project:
-            assert all("no model yet" in p.reason for p in next_picks(project, None, 2))
-
-
-class TestKinds:
-    """A target is looked for where somebody has drawn it."""
-
-    @staticmethod
-    def _project(path, drawn):
-        """Films and slides, two of each; `drawn` is (image, target, status)."""
-        project = Project.create(path)
-        rng = np.random.default_rng(0)
-        for axes, shape, name in (
-            ("yx", (16, 16), "film"),
-            ("cyx", (3, 16, 16), "slide"),
-        ):
-            for number in range(2):
-                pixels = rng.integers(0, 255, shape, np.uint8)
-                project.add_image(pixels, name=f"{name}{number}", axes=axes)
-        for target in ("lung", "gland"):
-            project.add_target(target)
-        for image, target, status in drawn:
-            mask = None if status is MaskStatus.EMPTY else np.ones((16, 16), np.uint8)
-            project.save_mask(image, target, mask, status=status)
-        return project
-
-    @pytest.mark.parametrize(
-        ("drawn", "lungs", "glands"),
-        [
-            ((), {"film0", "film1", "slide0", "slide1"}, None),
-            (
-                (
-                    ("film0", "lung", MaskStatus.DONE),
-                    ("slide0", "gland", MaskStatus.DONE),
-                ),
-                {"film1"},
-                {"slide1"},
-            ),
-            # Nobody drew anything on a slide yet: any target may be there.
-            (
-                (("film0", "lung", MaskStatus.DONE),),
-                {"film1", "slide0", "slide1"},
-                {"film0", "film1", "slide0", "slide1"},
-            ),
-            # That it is not there does not make it at home there.
-            (
-                (
-                    ("film0", "lung", MaskStatus.DONE),
-                    ("slide0", "lung", MaskStatus.EMPTY),
-                    ("slide0", "gland", MaskStatus.DONE),
-                ),
-                {"film1"},
-                {"slide1"},
-            ),
-        ],
-    )
-    def test_targets_are_offered_on_their_own_kind(
-        self, tmp_path, drawn, lungs, glands
-    ):
-        with self._project(tmp_path / "p", drawn) as project:
-            picks = next_picks(project, None, 20)
-        found = {
-            t: {p.image for p in picks if p.target == t} for t in ("lung", "gland")
-        }
-        assert found["lung"] == lungs
-        assert found["gland"] == (lungs if glands is None else glands)
-
-    def test_the_model_is_asked_about_so_many_and_no_more(self, taught):
-        asked = []
-        with Project.open(taught) as project:
-            predictor = _predictor(project)
-            answer = predictor.predict
-
-            def predict(pixels, axes, prompts, key=""):
-                asked.extend(prompts)
-                return answer(pixels, axes, prompts, key)
-
-            predictor.predict = predict
-            picks = next_picks(project, predictor, 10, ask_at_most=1)
-        assert len(asked) == len(picks) == 1
-
-
-@pytest.mark.parametrize(
-    ("probability", "bits"),
-    [(np.zeros((4, 4)), 0.0), (np.full((4, 4), 0.5), 1.0), (np.ones((4, 4)), 0.0)],
-)
-def test_outline_entropy(probability, bits):
-    assert outline_entropy(probability.astype(np.float32)) == pytest.approx(
-        bits, abs=1e-4
-    )
 
 
 class TestTiles:

@@ -1,0 +1,186 @@
+"""The default: typical and diverse at first, uncertain and diverse later.
+
+While labels are few a model's uncertainty says little, and a batch that covers the pool
+teaches most (TypiClust). Once a target has been learned, the images of which the model
+is unsure come first, of these the ones least like anything labelled: uncertainty alone
+picks look-alikes and outliers, and did not beat chance where we measured it; followed
+by k-centre it did.
+
+- Each target has its own share of the picks, by what is left to gain for it and by how
+  few labels it has, and its own moment of going over from the first way to the second.
+- What is quick to correct is preferred among equals, in the seconds that this project's
+  own history lets one expect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from src_core.acquire.base import Goal, Pick, Pool, make_pick
+from src_core.acquire.batch import Batch
+from src_core.acquire.likeness import ranks, to_one
+from src_core.acquire.typiclust import Groups
+from src_core.acquire.uncertain import power_noise
+from src_core.acquire.words import joined, likeness, where
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+FEW, ENOUGH = 5, 20
+"""Labelled images of a target: to the first the model is not trusted, from the second
+on it is, between them by and by."""
+
+POOR, GOOD = 0.3, 0.6
+"""The same for the target's validation Dice, where it is known."""
+
+OPINIONS = ("bald", "consistency", "entropy")
+SHARE = 0.25
+"""Of a target's candidates, the most uncertain, among which the farthest is taken."""
+
+EASE = 0.25
+"""Weight of being quick to correct, where typical or far has 1."""
+
+
+class Hybrid:
+    """Typical and diverse, then uncertain and diverse; by target and by seconds."""
+
+    name: ClassVar[str] = "hybrid"
+    needs: ClassVar[str] = ""
+    blind: ClassVar[bool] = False
+
+    def pick(self, pool: Pool, count: int, rng: np.random.Generator) -> list[Pick]:
+        """Return at most `count` picks."""
+        batch, picks = Batch(pool), list[Pick]()
+        order = self._order(pool, min(count, len(pool)))
+        typical = _Typical(pool, count, rng)
+        unsure = _Unsure(pool, count, rng)
+        for number in order:
+            mine = pool.goal == number
+            trusted = rng.random() < trust(pool, pool.goals[number])
+            way = unsure if trusted else typical
+            best = way.next(batch.open(mine))
+            picks.append(make_pick(pool, best, 1.0 / (1 + len(picks)), way.why(best)))
+            batch.take(best)
+            unsure.note(best)
+        return picks
+
+    @staticmethod
+    def _order(pool: Pool, count: int) -> list[int]:
+        """Return which target each pick is for.
+
+        A target with a third of the need has a third of every run of picks; one that
+        has no candidates left has none.
+        """
+        left = np.bincount(pool.goal, minlength=len(pool.goals))
+        shares = np.array([need(goal) for goal in pool.goals])
+        owed = np.zeros(len(shares))
+        order: list[int] = []
+        while len(order) < count:
+            shares[left == 0] = 0.0
+            owed += shares / shares.sum()
+            best = int(np.argmax(np.where(left > 0, owed, -np.inf)))
+            owed[best] -= 1.0
+            left[best] -= 1
+            order.append(best)
+        return order
+
+
+def need(goal: Goal) -> float:
+    """Return what a label of the target is worth: what is left, by labels there are.
+
+    Learning curves fall off as a power of the number of labels; the slope of one with
+    what is left to gain r at n labels is about r / n.
+    """
+    left = 1.0 - goal.dice if goal.dice is not None else 0.5
+    return max(left, 0.02) / (len(goal.labelled) + FEW)
+
+
+def trust(pool: Pool, goal: Goal) -> float:
+    """Return how far the model's uncertainty about a target is believed, 0 to 1."""
+    if not any(pool.knows(opinion) for opinion in OPINIONS):
+        return 0.0
+    seen = (len(goal.labelled) - FEW) / (ENOUGH - FEW)
+    good = 1.0 if goal.dice is None else (goal.dice - POOR) / (GOOD - POOR)
+    return float(np.clip(seen, 0, 1) * np.clip(good, 0, 1))
+
+
+def ease(pool: Pool) -> Floats:
+    """(N,) from 0 to 1, higher for what is quicker to correct; 0 where unknown."""
+    if pool.seconds is None:
+        return np.zeros(len(pool), np.float32)
+    return ranks(-np.nan_to_num(pool.seconds, nan=float(np.nanmedian(pool.seconds))))
+
+
+class _Typical:
+    """The first way: the most typical of the largest bare group."""
+
+    def __init__(self, pool: Pool, count: int, rng: np.random.Generator) -> None:
+        self._pool = pool
+        bonus = EASE * ease(pool)
+        if pool.knows("foreground"):
+            # An image without the target teaches less, and most of a pool may be so.
+            bonus = bonus + (np.nan_to_num(pool.scores["foreground"]) > 0)
+        self._groups = Groups(pool, count, rng, bonus)
+
+    def next(self, wanted: NDArray[np.bool_]) -> int:
+        return self._groups.next(wanted)
+
+    def why(self, candidate: int) -> str:
+        return joined(self._groups.why(candidate), likeness(self._pool, candidate))
+
+
+class _Unsure:
+    """The second way: of the most uncertain, the one least like anything chosen."""
+
+    def __init__(self, pool: Pool, count: int, rng: np.random.Generator) -> None:
+        self._pool = pool
+        self._far = pool.distance()
+        self._ease = ease(pool)
+        self._unsure = uncertainty(pool)
+        self._keys = power_noise(self._unsure, rng)
+        self._most = count
+
+    def next(self, wanted: NDArray[np.bool_]) -> int:
+        rows = np.flatnonzero(wanted)
+        share = max(4 * self._most, round(SHARE * len(rows)))
+        if len(rows) > share:
+            rows = rows[np.argpartition(-self._keys[rows], share)[:share]]
+        far = ranks(self._far[rows])
+        return int(rows[np.argmax(far + EASE * self._ease[rows])])
+
+    def note(self, candidate: int) -> None:
+        """Count a pick of either way among what is chosen."""
+        pool = self._pool
+        near = to_one(pool.gallery.features, int(pool.image[candidate]))
+        self._far = np.minimum(self._far, near[pool.image])
+
+    def why(self, candidate: int) -> str:
+        pool = self._pool
+        said = "the model is unsure"
+        if pool.knows("bald"):
+            said = f"{pool.voices} disagree"
+        elif pool.knows("consistency"):
+            said = "brightness and contrast change the answer"
+        here = " ".join(filter(None, (said, where(pool, candidate))))
+        return joined(here, likeness(pool, candidate))
+
+
+def uncertainty(pool: Pool) -> Floats:
+    """(N,) mean rank of the model's opinions within each target, 0 to 1.
+
+    Ranks, because the scores have different scales; within a target, because a small
+    or ragged one is always less certain than a large smooth one.
+    """
+    total = np.zeros(len(pool), np.float32)
+    known = [opinion for opinion in OPINIONS if pool.knows(opinion)]
+    for number in range(len(pool.goals)):
+        mine = pool.goal == number
+        if not mine.any():
+            continue
+        for opinion in known:
+            total[mine] += ranks(np.nan_to_num(pool.scores[opinion][mine]))
+    return np.asarray(total / max(1, len(known)), np.float32)

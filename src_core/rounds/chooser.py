@@ -1,0 +1,305 @@
+"""Picks from a project, and what is remembered between picks."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from src_core.acquire import Pick, Pool, strategy
+from src_core.acquire.base import make_pick
+from src_core.acquire.cost import CostModel
+from src_core.acquire.words import NO_MODEL
+from src_core.rounds.promotion import deployed_card, promoted
+from src_core.rounds.standing import Standing, finished_images
+from src_core.rounds.stock import Stock, everything, looked_at, read_shelves, stamp_of
+from src_core.rounds.survey import (
+    Coverage,
+    Limits,
+    take_in_looks,
+    take_survey,
+    training_images,
+)
+from src_core.rounds.wishes import Wish, WishKind, wishes
+from src_core.types import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from src_core.acquire.base import Strategy
+    from src_core.checkpoints import ModelCard
+    from src_core.predict import Predictor
+    from src_core.store import Project
+    from src_core.store.rows import Effort
+    from src_core.types import Image
+
+    Rows = NDArray[np.int64]
+
+Load = Callable[[], "Predictor"]
+
+PINNED: Final = 1e9
+"""Score of what a person pinned."""
+
+WISH_VERBS: Final = frozenset({"skip", "pin", "unwish"})
+
+SILENT: Final = {
+    "bald": "the model has one opinion only: a second decoder is missing or has not "
+    "learned yet"
+}
+"""Why a model that has looked at the pool may still say nothing of a kind."""
+
+
+class Chooser:
+    """Picks from one project, and remembers between picks what takes long to gather.
+
+    A saved mask moves one row; only new images, another target or another model make it
+    begin anew. Safe to use from several threads, which wait for one another.
+
+    Parameters
+    ----------
+    project : Project
+        Open; its position may move on.
+    """
+
+    def __init__(self, project: Project) -> None:
+        # Weakly: it lies in a table that must not keep its project open.
+        self._project_of = weakref.ref(project)
+        self._guard = threading.RLock()
+        self._position = -1
+        self._card: ModelCard | None = None
+        self._stamp: tuple[str, ...] = ()
+        self._failed = {"looks": 0, "survey": 0}
+        self._wishes: list[Wish] = []
+
+    # -------------------------------------------------------------------- looking
+    def catch_up(self) -> Coverage:
+        """Take in what changed; return how many training images are known.
+
+        To the model, or by their looks where there is none. The next pick is then
+        immediate.
+        """
+        with self._guard:
+            self._refresh()
+            return Coverage(len(self._stock.gallery), len(self._images))
+
+    def look(
+        self,
+        predictor: Predictor | Load | None,
+        looks: Limits,
+        survey: Limits,
+    ) -> None:
+        """Look at images that are not known yet.
+
+        Parameters
+        ----------
+        predictor : Predictor, callable or None
+            The model, or how to load it.
+        looks, survey : Limits
+            How far to go by the looks; by the model, with `images` the number that is
+            to be known in the end.
+        """
+        with self._guard:
+            self._refresh()
+            project, total = self._project, len(self._images)
+            if self._seen["looks"] + self._failed["looks"] < self._pictures:
+                known = take_in_looks(project, looks)
+                self._failed["looks"] = known.failed
+            asked = self._seen["survey"]
+            wanted = total if survey.images is None else min(total, survey.images)
+            if predictor is None or asked + self._failed["survey"] >= wanted:
+                return
+            model = predictor() if callable(predictor) else predictor
+            limits = dataclasses.replace(survey, images=wanted - asked)
+            self._failed["survey"] = take_survey(project, model, limits).failed
+
+    # ------------------------------------------------------------------- choosing
+    def pick(
+        self,
+        count: int,
+        chosen: Strategy,
+        *,
+        targets: Collection[str] = (),
+        seed: int = 0,
+    ) -> list[Pick]:
+        """Return at most `count` picks: what is pinned, then what the strategy says.
+
+        Parameters as of :func:`next_picks`; nothing is looked at here.
+        """
+        with self._guard:
+            self._refresh()
+            rng = np.random.default_rng([seed, self._position])
+            stock, standing = self._stock, self._standing
+            if chosen.blind and len(stock.gallery) < len(self._images):
+                stock, standing = self._unseen()
+            pool, pins = self._pool(stock, standing, targets)
+            first = [
+                make_pick(pool, candidate, PINNED, reason)
+                for candidate, reason in pins.items()
+            ][:count]
+            left = np.ones(len(pool), bool)
+            left[list(pins)] = False
+            rest = pool.keep(left) if pins else pool
+            return first + self._by(chosen, rest, count - len(first), rng)
+
+    def _by(
+        self, chosen: Strategy, pool: Pool, count: int, rng: np.random.Generator
+    ) -> list[Pick]:
+        """Let a strategy pick, or chance where it lacks what it needs, and say so."""
+        if count <= 0 or not len(pool):
+            return []
+        if self._card is None:
+            why = NO_MODEL
+        elif chosen.needs and not pool.knows(chosen.needs):
+            why = SILENT.get(chosen.needs, "the model was not asked about these yet")
+        else:
+            return chosen.pick(pool, count, rng)
+        able = strategy("random") if chosen.needs else chosen
+        return [
+            dataclasses.replace(pick, reason=f"{pick.reason} ({why})")
+            for pick in able.pick(pool, count, rng)
+        ]
+
+    def _pool(
+        self, stock: Stock, standing: Standing, targets: Collection[str]
+    ) -> tuple[Pool, dict[int, str]]:
+        """Return the candidates, and those of them that are pinned with the reason."""
+        offered, pinned = standing.open.copy(), dict[tuple[int, int], str]()
+        numbers = {goal.id: number for number, goal in enumerate(standing.goals)}
+        # What is wished for all targets first: a wish for one of them goes above it.
+        for wish in sorted(self._wishes, key=lambda wish: wish.target):
+            row = stock.row.get(wish.image)
+            if row is None or (wish.target and wish.target not in numbers):
+                continue
+            for t in [numbers[wish.target]] if wish.target else numbers.values():
+                offered[row, t] = standing.open[row, t] and wish.kind is WishKind.PIN
+                pinned.pop((row, t), None)
+                if wish.kind is WishKind.PIN:
+                    said = f": {wish.reason}" if wish.reason else ""
+                    pinned[row, t] = f"pinned by {wish.who}{said}"
+        if targets:
+            unwanted = [t for name, t in numbers.items() if name not in targets]
+            offered[:, unwanted] = False
+        image, goal = np.nonzero(offered)
+        pool = Pool(
+            stock.gallery,
+            tuple(standing.goals),
+            image,
+            goal,
+            {name: score[image, goal] for name, score in stock.scores.items()},
+            self._seconds(stock, image, goal),
+            stock.voices,
+        )
+        number = offered.cumsum().reshape(offered.shape) - 1
+        pins = {int(number[at]): why for at, why in pinned.items() if offered[at]}
+        return pool, pins
+
+    def _seconds(
+        self, stock: Stock, image: Rows, goal: Rows
+    ) -> NDArray[np.float32] | None:
+        """Return what each candidate is expected to cost, where that can be known."""
+        if self._costs is None:
+            return None
+        if stock.traits is None:
+            return self._costs.predict(goal, np.full((len(image), 2), np.nan))
+        return self._costs.predict(goal, stock.traits[image, goal])
+
+    # -------------------------------------------------------------- keeping up
+    @property
+    def _project(self) -> Project:
+        project = self._project_of()
+        assert project is not None, "whoever asks holds the project"
+        return project
+
+    def _refresh(self) -> None:
+        """Take in what has changed since the last pick."""
+        project = self._project
+        position, version = project.position, promoted(project)
+        known = self._card.version if self._card else None
+        if self._position >= 0 and version == known and self._keeps_up(position):
+            return
+        self._rebuild(project, version)
+        self._position = position
+
+    def _keeps_up(self, position: int) -> bool:
+        """Take in saved masks and wishes; False where more than these has changed."""
+        project = self._project
+        if self._stamp != stamp_of(project, self._card):
+            return False
+        if position == self._position:
+            return True
+        wished = False
+        for verb, image, target in project.changed(self._position):
+            if image is not None and target is not None:
+                mask = project.mask(image, target)
+                finished = mask is not None and mask.status.is_truth
+                for standing in self._standings.values():
+                    standing.update(image, target, finished=finished)
+            elif verb in WISH_VERBS:
+                wished = True
+            elif verb != "promote":
+                return False
+        if wished:
+            self._wishes = wishes(project)
+        efforts = project.efforts(self._position)
+        if efforts:
+            self._efforts += efforts
+            self._costs = self._learn_costs()
+        self._position = position
+        return True
+
+    def _rebuild(self, project: Project, version: str | None) -> None:
+        self._card = deployed_card(project, version) if version else None
+        shelves = read_shelves(project, self._card)
+        self._stamp = shelves.stamp
+        self._images: list[Image] = training_images(project)
+        self._targets = project.targets() or [Target("", "")]
+        names = [target.id for target in self._targets]
+        self._stock: Stock = looked_at(self._images, names, shelves)
+        wanted = {image.id for image in self._images}
+        self._pictures = len(project.images())
+        self._seen = {
+            "looks": len(shelves.looks.ids),
+            "survey": len(wanted.intersection(shelves.survey.ids)),
+        }
+        self._standings = {True: self._stands(self._stock, measured=True)}
+        self._blind: Stock | None = None
+        self._wishes = wishes(project)
+        self._efforts: list[Effort] = project.efforts()
+        self._costs = self._learn_costs()
+
+    @property
+    def _standing(self) -> Standing:
+        return self._standings[True]
+
+    def _unseen(self) -> tuple[Stock, Standing]:
+        """Return all images, known or not, for who picks blindly."""
+        if self._blind is None:
+            self._blind = everything(self._images)
+            self._standings[False] = self._stands(self._blind, measured=False)
+        return self._blind, self._standings[False]
+
+    def _stands(self, stock: Stock, *, measured: bool) -> Standing:
+        dices = self._card.validation if self._card else {}
+        done = finished_images(self._project)
+        return Standing(stock, self._targets, done, dices, measured=measured)
+
+    def _learn_costs(self) -> CostModel | None:
+        number = {target.id: n for n, target in enumerate(self._targets)}
+        efforts = [effort for effort in self._efforts if effort.target in number]
+        traits = np.full((len(efforts), 2), np.nan, np.float32)
+        for n, effort in enumerate(efforts):
+            row = self._stock.row.get(effort.image)
+            if row is not None and self._stock.traits is not None:
+                traits[n] = self._stock.traits[row, number[effort.target]]
+        return CostModel.fit(
+            np.array([number[effort.target] for effort in efforts], np.int64),
+            traits,
+            np.array([effort.seconds for effort in efforts]),
+            len(self._targets),
+        )

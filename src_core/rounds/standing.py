@@ -1,0 +1,108 @@
+"""How far labelling has got, kept up to date mask by mask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src_core.acquire import Goal
+from src_core.acquire.likeness import nearest_of, to_one
+from src_core.store.truth import truths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from src_core.rounds.stock import Stock
+    from src_core.store import Project
+    from src_core.types import Target
+
+
+def finished_images(project: Project) -> dict[str, set[str]]:
+    """Return target id -> ids of the images that are finished for it."""
+    done: dict[str, set[str]] = {}
+    for image, finished in truths(project).items():
+        for target in finished:
+            done.setdefault(target, set()).add(image)
+    return done
+
+
+class Standing:
+    """Which images of a stock are finished for which target.
+
+    Parameters
+    ----------
+    stock : Stock
+        The images.
+    targets : sequence of Target
+        T targets; the nameless one where the project has none yet.
+    done : mapping of str to set of str
+        Target id to the ids of the images that are finished for it.
+    dices : mapping of str to float
+        Target id to validation Dice, where it is known.
+    measured : bool
+        Whether the distances to what is finished are wanted.
+
+    Attributes
+    ----------
+    open : ndarray
+        (M, T) bool: whether the target is still to be labelled in the image.
+    goals : list of Goal
+        (T,).
+    """
+
+    def __init__(
+        self,
+        stock: Stock,
+        targets: Sequence[Target],
+        done: Mapping[str, set[str]],
+        dices: Mapping[str, float],
+        *,
+        measured: bool,
+    ) -> None:
+        self._stock, self._measured = stock, measured
+        self._number = {target.id: number for number, target in enumerate(targets)}
+        self.open: NDArray[np.bool_] = np.ones((len(stock.gallery), len(targets)), bool)
+        self.goals: list[Goal] = []
+        for number, target in enumerate(targets):
+            rows = self._rows(done.get(target.id, set()))
+            self.open[rows, number] = False
+            near, which = self._near(rows)
+            dice = dices.get(target.id)
+            self.goals.append(Goal(target.id, target.name, rows, near, which, dice))
+
+    def update(self, image: str, target: str, *, finished: bool) -> None:
+        """Take in that one mask was finished, or is so no longer."""
+        row, number = self._stock.row.get(image), self._number.get(target)
+        if row is None or number is None or self.open[row, number] != finished:
+            return
+        goal = self.goals[number]
+        self.open[row, number] = not finished
+        if not finished:
+            rows = goal.labelled[goal.labelled != row]
+            near, which = self._near(rows)
+        else:
+            rows = np.append(goal.labelled, row)
+            near, which = goal.nearest, goal.nearest_row
+            if self._measured:
+                apart = to_one(self._stock.gallery.features, row)
+                closer = apart < near
+                near = np.where(closer, apart, near)
+                which = np.where(closer, row, which)
+        self.goals[number] = replace(
+            goal, labelled=rows, nearest=near, nearest_row=which
+        )
+
+    def _rows(self, images: set[str]) -> NDArray[np.int64]:
+        row = self._stock.row
+        found = sorted(row[image] for image in images if image in row)
+        return np.array(found, np.int64)
+
+    def _near(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        features = self._stock.gallery.features
+        return nearest_of(features, rows if self._measured else rows[:0])

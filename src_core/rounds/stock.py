@@ -1,0 +1,282 @@
+"""A project's training images as the arrays that a choice is made from.
+
+What is slow to make (who resembles whom, how typical each is) is made once for a state
+of the shelves and kept beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from src_core.acquire import ALONE, Gallery
+from src_core.acquire.likeness import typicality
+from src_core.acquire.looks import twins
+from src_core.rounds.opinion import Voices
+from src_core.rounds.shelf import Rows, Shelf
+from src_core.rounds.survey import looks_shelf, survey_shelf, surveyed_targets
+from src_core.rounds.tally import scores, traits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from src_core.checkpoints import ModelCard
+    from src_core.store import Project
+    from src_core.types import Image
+
+    Floats = NDArray[np.float32]
+    Integers = NDArray[np.int64]
+
+VOICES: Final = {
+    Voices.NONE: "",
+    Voices.DECODERS: "the two decoders",
+    Voices.DROPOUT: "parts of the network",
+}
+_NUMBER: Final = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stock:
+    """The images that may be picked, and what is known of them.
+
+    Attributes
+    ----------
+    gallery : Gallery
+        M images.
+    row : dict
+        Image id to row.
+    scores : mapping
+        (M, T) each, over the project's targets; NaN where a model said nothing.
+        Empty without a survey.
+    traits : ndarray or None
+        (M, T, 2) what a correction's time may depend on.
+    voices : str
+        Whose opinions ``bald`` compares.
+    """
+
+    gallery: Gallery
+    row: dict[str, int]
+    scores: Mapping[str, Floats]
+    traits: Floats | None
+    voices: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelves:
+    """What is kept of a project: its looks, and a version's survey.
+
+    Attributes
+    ----------
+    looks : Rows
+    survey : Rows
+        Empty before there is a model.
+    asked : list of str
+        Ids of the targets that the survey is about.
+    stamp : tuple of str
+        Of both.
+    pictures : Shelf
+        Of the looks, whose thumbnails are read only when they are needed.
+    derived : Shelf
+        Where what is derived from them is kept.
+    """
+
+    looks: Rows
+    survey: Rows
+    asked: list[str]
+    stamp: tuple[str, ...]
+    pictures: Shelf
+    derived: Shelf
+
+    @property
+    def rows(self) -> Rows:
+        """What images are likened by: the survey, or the looks where it is silent."""
+        features = self.survey.arrays.get("features")
+        speaks = features is not None and features.shape[1] > 0
+        return self.survey if speaks else self.looks
+
+
+def stamp_of(project: Project, card: ModelCard | None) -> tuple[str, ...]:
+    """Return what changes whenever more has been looked at."""
+    stamp = looks_shelf(project).stamp()
+    return stamp if card is None else (*stamp, *survey_shelf(project, card).stamp())
+
+
+def read_shelves(project: Project, card: ModelCard | None) -> Shelves:
+    """Read what is kept; all of it is empty in a new project."""
+    stamp = stamp_of(project, card)
+    survey, asked = Rows([], {}), list[str]()
+    if card is not None:
+        survey, asked = (
+            survey_shelf(project, card).read(),
+            surveyed_targets(project, card),
+        )
+    digest = hashlib.blake2b("/".join(stamp).encode(), digest_size=8).hexdigest()
+    derived = Shelf(project.cache_dir / "derived", digest)
+    looks = looks_shelf(project).read(only=("features",))
+    return Shelves(looks, survey, asked, stamp, looks_shelf(project), derived)
+
+
+def everything(images: Sequence[Image]) -> Stock:
+    """Return every image as one that nothing is known of: enough to draw by chance."""
+    count = len(images)
+    gallery = _gallery(
+        images,
+        np.arange(count),
+        np.zeros((count, 1), np.float32),
+        np.ones(count, np.float32),
+    )
+    return Stock(gallery, _row_of(images), {}, None, "")
+
+
+def looked_at(
+    images: Sequence[Image], targets: Sequence[str], shelves: Shelves
+) -> Stock:
+    """Return the images that have been looked at, with all that is known of them.
+
+    Parameters
+    ----------
+    images : sequence of Image
+        The training images.
+    targets : sequence of str
+        Ids of the project's targets, in order.
+    shelves : Shelves
+        As :func:`read_shelves` returns them.
+    """
+    rows, survey = shelves.rows, shelves.survey
+    at = {identifier: row for row, identifier in enumerate(rows.ids)}
+    if len(survey) and rows is not survey:
+        asked = set(survey.ids)
+        at = {identifier: row for identifier, row in at.items() if identifier in asked}
+    known = [image for image in images if image.id in at]
+    if not known:
+        return everything([])
+    features = rows.arrays["features"].astype(np.float32)
+    twin, typical = _derived(shelves, rows.ids, features)
+    taken = np.array([at[image.id] for image in known], np.int64)
+    # Equal numbers mean look-alikes, whatever rows they once were.
+    gallery = _gallery(known, twin[taken], features[taken], typical[taken])
+    row = _row_of(known)
+    if not len(survey):
+        return Stock(gallery, row, {}, None, "")
+    place = {identifier: number for number, identifier in enumerate(survey.ids)}
+    taken = np.array([place[image.id] for image in known], np.int64)
+    tallies = survey.arrays["tally"][taken]  # (M, K, columns)
+    column = [targets.index(target) for target in shelves.asked]
+    told = {
+        name: _spread(score, column, len(targets))
+        for name, score in scores(tallies).items()
+    }
+    # What stood beside a target was counted among the targets that were asked for.
+    beside = told["hot_beside"]
+    known_beside = np.isfinite(beside) & (beside >= 0)
+    beside[known_beside] = np.array(column)[beside[known_beside].astype(int)]
+    voices = Voices(int(survey.arrays["voices"].max()))
+    return Stock(
+        gallery,
+        row,
+        told,
+        np.stack(
+            [
+                _spread(t, column, len(targets))
+                for t in np.moveaxis(traits(tallies), -1, 0)
+            ],
+            axis=-1,
+        ),
+        VOICES[voices],
+    )
+
+
+def series_of(names: Sequence[str], groups: Integers) -> tuple[Integers, Integers]:
+    """Find the stacks of slices among 2-D images, by their names.
+
+    Images of one patient whose names differ in their last number alone are slices of
+    one stack, and that number is their place in it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        (M,).
+    groups : ndarray
+        (M,).
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        (M,) number of the stack, `ALONE` for none; (M,) place in it.
+    """
+    stacks: dict[tuple[int, str, str], int] = {}
+    series = np.full(len(names), ALONE, np.int64)
+    place = np.zeros(len(names), np.int64)
+    for row, (name, group) in enumerate(zip(names, groups.tolist(), strict=True)):
+        numbers = list(_NUMBER.finditer(name))
+        # Not a hash: a number of so many digits counts nothing.
+        if numbers and len(numbers[-1].group()) <= 9:
+            last = numbers[-1]
+            key = (group, name[: last.start()], name[last.end() :])
+            series[row] = stacks.setdefault(key, len(stacks))
+            place[row] = int(last.group())
+    return series, place
+
+
+def _gallery(
+    images: Sequence[Image], twin: Integers, features: Floats, typical: Floats
+) -> Gallery:
+    numbers: dict[str, int] = {}
+    group = np.array(
+        [numbers.setdefault(i.group or f"/{i.id}", len(numbers)) for i in images],
+        np.int64,
+    )
+    names = [image.name for image in images]
+    series, place = series_of(names, group)
+    return Gallery(
+        [image.id for image in images],
+        names,
+        group,
+        series,
+        place,
+        twin,
+        features,
+        typical,
+    )
+
+
+def _derived(
+    shelves: Shelves, ids: list[str], features: Floats
+) -> tuple[Integers, Floats]:
+    """Return each row's look-alike, as a row, and its typicality; (n,) both."""
+    kept = shelves.derived.read()
+    if kept.ids == ids:
+        return kept.arrays["twin"], kept.arrays["typical"]
+    twin = np.arange(len(ids))
+    pictures = shelves.pictures.read(only=("thumbnail",))
+    if len(pictures):
+        own = {identifier: row for row, identifier in enumerate(ids)}
+        same = twins(pictures.arrays["thumbnail"].astype(np.float32))
+        for row, other in enumerate(same.tolist()):
+            mine, its = pictures.ids[row], pictures.ids[other]
+            if mine in own and its in own:
+                twin[own[mine]] = own[its]
+    # A picture that is there ten times is not ten times as typical.
+    once = np.unique(twin)
+    typical = np.zeros(len(ids), np.float32)
+    typical[once] = typicality(features[once], np.random.default_rng(0))
+    typical = typical[twin]
+    shelves.derived.replace(ids, {"twin": twin, "typical": typical})
+    return twin, typical
+
+
+def _spread(values: Floats, column: list[int], width: int) -> Floats:
+    """(M, K) -> (M, T), NaN for the targets that were not asked for."""
+    wide = np.full((len(values), width), np.nan, np.float32)
+    wide[:, column] = values
+    return wide
+
+
+def _row_of(images: Sequence[Image]) -> dict[str, int]:
+    return {image.id: row for row, image in enumerate(images)}

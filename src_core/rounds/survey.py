@@ -1,0 +1,325 @@
+"""Every training image looked at: by its looks alone, and by a model version.
+
+Kept on shelves in the project's cache, one for the looks and one for each version.
+Both go on where they were stopped, finished images first and then in an order by
+chance, so that what has been looked at so far is a fair sample of the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from src_core.acquire.looks import look, squeeze
+from src_core.errors import StoreError
+from src_core.rounds.shelf import Shelf
+from src_core.rounds.snapshot import effective_split
+from src_core.rounds.validation import held_out_groups
+from src_core.store.truth import truths
+from src_core.types import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from src_core.checkpoints import ModelCard
+    from src_core.predict import Predictor
+    from src_core.store import Project
+    from src_core.types import Image, Target
+
+    Row = dict[str, NDArray[Any]]
+
+WIDTH: Final = 64
+"""Numbers that an image's features are squeezed to."""
+
+VIEWS: Final = 8
+"""Views asked at once."""
+
+PART: Final = 512
+SECONDS: Final = 15.0
+"""A part is written after so many images or so long: what a killed worker loses."""
+
+KEPT: Final = 2
+"""Versions whose surveys stay in the cache, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far to go, and whom to tell.
+
+    Attributes
+    ----------
+    images : int, optional
+        At most so many.
+    seconds : float, optional
+        No image is begun after so long.
+    should_stop : callable
+        Asked before each image.
+    progress : callable
+        Called with the images known, and all of them.
+    """
+
+    images: int | None = None
+    seconds: float | None = None
+    should_stop: Callable[[], bool] = lambda: False
+    progress: Callable[[int, int], None] = lambda done, total: None
+
+    def reached(self, done: int, seconds: float) -> bool:
+        """Whether to stop before the next image, after so many and so long."""
+        late = self.seconds is not None and seconds >= self.seconds
+        enough = self.images is not None and done >= self.images
+        return late or enough or self.should_stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a project has been looked at.
+
+    Attributes
+    ----------
+    done, total : int
+        Images known, and all that are to be.
+    failed : int
+        Of those tried this time, how many could not be read.
+    """
+
+    done: int
+    total: int
+    failed: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left."""
+        return self.done >= self.total
+
+
+def looks_shelf(project: Project) -> Shelf:
+    """Where the looks are kept."""
+    return Shelf(project.cache_dir / "looks", "looks")
+
+
+def survey_shelf(project: Project, card: ModelCard) -> Shelf:
+    """Where the survey of a model version is kept."""
+    targets = ",".join(surveyed_targets(project, card))
+    folder = project.cache_dir / "survey" / card.version
+    return Shelf(folder, f"{card.version} of {card.created} for {targets}")
+
+
+def surveyed_targets(project: Project, card: ModelCard) -> list[str]:
+    """Ids of the targets that a version is asked for: those that it has learned."""
+    known = {target.id for target in project.targets()}
+    return sorted(known.intersection(card.targets))
+
+
+def training_images(project: Project) -> list[Image]:
+    """List the images that may be labelled to be learned from."""
+    held_out = held_out_groups(project)
+    return [
+        image
+        for image in project.images()
+        if effective_split(image, held_out) is Split.TRAIN
+    ]
+
+
+def take_in_looks(project: Project, limits: Limits | None = None) -> Coverage:
+    """Describe the pictures that have not been described; goes on where it stopped.
+
+    Pictures of every split, so that one that is in two of them can be pointed out.
+    """
+
+    def told(images: Iterator[Image]) -> Iterator[tuple[str, Row]]:
+        for image in images:
+            with suppress(StoreError):  # a broken image must not hide the others
+                pixels = _middle_slice(project, image)
+                seen = look(pixels, image.axes.replace("z", ""))
+                row = {
+                    "features": seen.features.astype(np.float16),
+                    "thumbnail": seen.thumbnail.astype(np.float16),
+                }
+                yield image.id, row
+
+    images = project.images()
+    return _fill(project, looks_shelf(project), images, told, limits or Limits())
+
+
+def take_survey(
+    project: Project, predictor: Predictor, limits: Limits | None = None
+) -> Coverage:
+    """Ask a model about the images it was not asked about; goes on where it stopped.
+
+    Parameters
+    ----------
+    project : Project
+        Only read; the rows go into its cache.
+    predictor : Predictor
+        The version.
+    limits : Limits, optional
+        How far to go; to the end if not given.
+    """
+    card = predictor.card
+    targets = [project.target(name) for name in surveyed_targets(project, card)]
+    if not targets:
+        return Coverage(0, 0)
+    _forget_older(project, card)
+
+    def told(images: Iterator[Image]) -> Iterator[tuple[str, Row]]:
+        return ask_about(project, predictor, targets, images)
+
+    images, shelf = training_images(project), survey_shelf(project, card)
+    return _fill(project, shelf, images, told, limits or Limits())
+
+
+def ask_about(
+    project: Project,
+    predictor: Predictor,
+    targets: list[Target],
+    images: Iterator[Image],
+) -> Iterator[tuple[str, Row]]:
+    """Yield each image's tally and features, in the order of the images.
+
+    Views of several images are asked together, and the slices or tiles of a large one
+    in several goes.
+    """
+    # torch comes in here and not at the top: looks are taken in without it.
+    import torch
+
+    from src_core.rounds.opinion import Asker
+    from src_core.rounds.tally import merged, tally
+    from src_core.rounds.views import views_of
+
+    asker = Asker(predictor, [target.wordings[0] for target in targets])
+    open_images: OrderedDict[str, list[Row]] = OrderedDict()
+    waiting: list[tuple[str, Any, Any]] = []
+
+    def ask() -> None:
+        names, spots, views = zip(*waiting, strict=True)
+        waiting.clear()
+        opinions = asker.ask(torch.cat(views))
+        rows = tally(opinions, list(spots))
+        features = opinions.features
+        for n, name in enumerate(names):
+            told = np.zeros(0, np.float32) if features is None else features[n].numpy()
+            row = {"tally": rows[n], "features": told, "voices": int(opinions.voices)}
+            open_images[name].append(row)
+
+    def finished() -> Iterator[tuple[str, Row]]:
+        """Yield the images at the front of which no view waits any more."""
+        pending = {name for name, _, _ in waiting}
+        while open_images and next(iter(open_images)) not in pending:
+            name, rows = open_images.popitem(last=False)
+            yield name, _whole(rows, merged)
+
+    for image in images:
+        open_images[image.id] = []
+        try:
+            for spot, view in views_of(project, predictor, image):
+                waiting.append((image.id, spot, view))
+                if len(waiting) == VIEWS:
+                    ask()
+        except StoreError:  # a broken image must not hide the others
+            waiting[:] = [item for item in waiting if item[0] != image.id]
+            del open_images[image.id]
+        yield from finished()
+    if waiting:
+        ask()
+    yield from finished()
+
+
+def _whole(rows: list[Row], merged: Callable[[Any], Any]) -> Row:
+    features = np.mean([row["features"] for row in rows], axis=0, keepdims=True)
+    if features.shape[1] > WIDTH:
+        features = squeeze(features.astype(np.float32), WIDTH)
+    return {
+        "tally": merged(np.stack([row["tally"] for row in rows])),
+        "features": features[0].astype(np.float16),
+        "voices": np.uint8(rows[0]["voices"]),
+    }
+
+
+def _fill(
+    project: Project,
+    shelf: Shelf,
+    everything: list[Image],
+    told: Callable[[Iterator[Image]], Iterator[tuple[str, Row]]],
+    limits: Limits,
+) -> Coverage:
+    """Add what is missing to a shelf, part by part."""
+    known = shelf.ids()
+    missing = [image for image in everything if image.id not in known]
+    there = len(everything) - len(missing)
+    labelled = truths(project)
+    missing.sort(
+        key=lambda image: (
+            image.split is not Split.TRAIN,
+            image.id not in labelled,
+            _shuffled(image.id),
+        )
+    )
+    done, tried, held = 0, 0, dict[str, "Row"]()
+    started = flushed = time.monotonic()
+
+    def until_stopped() -> Iterator[Image]:
+        nonlocal tried
+        for image in missing:
+            if limits.reached(tried, time.monotonic() - started):
+                return
+            tried += 1
+            yield image
+
+    def flush() -> None:
+        names = next(iter(held.values())).keys()
+        shelf.add(
+            list(held),
+            {name: np.stack([row[name] for row in held.values()]) for name in names},
+        )
+        held.clear()
+
+    try:
+        for name, row in told(until_stopped()):
+            held[name] = row
+            done += 1
+            limits.progress(there + done, len(everything))
+            if len(held) >= PART or time.monotonic() - flushed >= SECONDS:
+                flush()
+                flushed = time.monotonic()
+    finally:
+        if held:
+            flush()
+    if tried and tried == len(missing):
+        shelf.compact()
+    return Coverage(there + done, len(everything), tried - done)
+
+
+def _middle_slice(project: Project, image: Image) -> NDArray[np.generic]:
+    pixels = project.pixels(image)
+    if "z" not in image.axes:
+        return np.asarray(pixels[...])
+    depth = image.axes.index("z")
+    where: list[slice | int] = [slice(None)] * len(image.shape)
+    where[depth] = image.shape[depth] // 2
+    return np.asarray(pixels[tuple(where)])
+
+
+def _shuffled(identifier: str) -> bytes:
+    return hashlib.blake2b(identifier.encode(), digest_size=8).digest()
+
+
+def _forget_older(project: Project, card: ModelCard) -> None:
+    """Drop the surveys of versions that nobody will ask for again."""
+    from src_core.checkpoints import version_number
+
+    home = project.cache_dir / "survey"
+    if not home.is_dir():
+        return
+    folders = sorted(home.iterdir(), key=lambda path: version_number(path.name))
+    for folder in folders[:-KEPT]:
+        if folder.name != card.version:
+            shutil.rmtree(folder, ignore_errors=True)

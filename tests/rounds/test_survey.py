@@ -1,0 +1,141 @@
+"""The whole pool looked at: resumable, fair while it is partial, and kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from src_core.rounds.promotion import deployed_card
+from src_core.rounds.survey import (
+    Limits,
+    looks_shelf,
+    survey_shelf,
+    take_in_looks,
+    take_survey,
+    training_images,
+)
+from src_core.rounds.tally import COLUMNS
+from src_core.store import Project
+from src_core.types import MaskStatus
+
+
+@pytest.fixture
+def project(own_taught):
+    with Project.open(own_taught, mode="rw") as opened:
+        yield opened
+
+
+class TestLooks:
+    def test_every_picture_of_every_split(self, project):
+        seen = []
+        known = take_in_looks(
+            project, Limits(progress=lambda done, total: seen.append((done, total)))
+        )
+        assert (known.done, known.total, known.complete) == (12, 12, True)
+        assert seen[-1] == (12, 12)
+        assert looks_shelf(project).ids() == {i.id for i in project.images()}
+
+    def test_it_goes_on_where_it_stopped(self, project):
+        assert take_in_looks(project, Limits(images=5)).done == 5
+        first = looks_shelf(project).read()
+        # Training images come first: they are what is chosen from.
+        train = {image.id for image in training_images(project)}
+        assert set(first.ids) <= train
+        assert take_in_looks(project, Limits(images=5)).done == 10
+        assert take_in_looks(project).done == 12
+        rows = looks_shelf(project).read()
+        for name, row in zip(first.ids, first.arrays["features"], strict=True):
+            now = rows.arrays["features"][rows.ids.index(name)]
+            assert np.array_equal(now, row)
+
+    def test_being_told_to_stop(self, project):
+        calls = []
+        limits = Limits(should_stop=lambda: len(calls) >= 3 or calls.append(1))
+        assert take_in_looks(project, limits).done == 3
+
+    def test_no_time_is_no_work(self, project):
+        assert take_in_looks(project, Limits(seconds=0.0)).done == 0
+
+    def test_a_broken_image_does_not_hide_the_others(self, project):
+        broken = training_images(project)[2]
+        (project.path / "images" / f"{broken.id}.ome.zarr" / "0" / "zarr.json").unlink()
+        known = take_in_looks(project)
+        assert (known.done, known.total, known.failed) == (11, 12, 1)
+
+
+class TestSurvey:
+    def test_every_training_image_and_learned_target(self, project, load_taught):
+        model = load_taught(project)
+        known = take_survey(project, model)
+        assert (known.done, known.total) == (6, 6)
+        rows = survey_shelf(project, model.card).read()
+        assert set(rows.ids) == {i.id for i in training_images(project)}
+        assert rows.arrays["tally"].shape == (6, 2, len(COLUMNS))
+        assert rows.arrays["features"].shape[0] == 6
+        found = rows.arrays["tally"][:, :, COLUMNS.index("found")]
+        assert (found > 50).all()
+
+    def test_resumed_or_at_once_is_the_same(self, project, load_taught, tmp_path):
+        model = load_taught(project)
+        for _ in range(3):
+            take_survey(project, model, Limits(images=2))
+        shelf = survey_shelf(project, model.card)
+        pieces = shelf.read()
+        for path in shelf.folder.iterdir():
+            path.unlink()
+        take_survey(project, model)
+        whole = shelf.read()
+        column = COLUMNS.index("entropy")
+        for name in pieces.ids:
+            a = pieces.arrays["tally"][pieces.ids.index(name), :, column]
+            b = whole.arrays["tally"][whole.ids.index(name), :, column]
+            assert a == pytest.approx(b, rel=1e-4)
+
+    def test_finished_images_come_first(self, project, load_taught):
+        model = load_taught(project)
+        take_survey(project, model, Limits(images=5))
+        rows = survey_shelf(project, model.card).read()
+        unlabelled = training_images(project)[5].id
+        assert unlabelled not in rows.ids
+
+    def test_another_version_has_a_shelf_of_its_own(self, project, load_taught):
+        model = load_taught(project)
+        take_survey(project, model)
+        other = model.card.model_copy(update={"version": "v2"})
+        assert len(survey_shelf(project, other).read()) == 0
+        again = model.card.model_copy(update={"created": "1999-01-01"})
+        assert len(survey_shelf(project, again).read()) == 0
+
+    def test_a_volume_is_one_row_and_names_its_slice(self, project, load_taught):
+        planes = [project.pixels(i)[...] for i in training_images(project)[:3]]
+        planes.insert(1, np.full((64, 64), 120, np.uint8))
+        volume, _ = project.add_image(
+            np.stack(planes), name="volume", axes="zyx", group="pv", who="ada"
+        )
+        model = load_taught(project)
+        take_survey(project, model)
+        rows = survey_shelf(project, model.card).read()
+        row = rows.arrays["tally"][rows.ids.index(volume.id)]
+        assert (row[:, COLUMNS.index("pixels")] == 4 * 64 * 64).all()
+        assert set(row[:, COLUMNS.index("hot_z")]) <= {0, 1, 2, 3}
+
+    def test_a_broken_image_does_not_hide_the_others(self, project, load_taught):
+        broken = training_images(project)[1]
+        (project.path / "images" / f"{broken.id}.ome.zarr" / "0" / "zarr.json").unlink()
+        known = take_survey(project, load_taught(project))
+        assert (known.done, known.failed) == (5, 1)
+
+    def test_the_survey_writes_nothing_but_its_cache(self, project, load_taught):
+        position = project.position
+        take_survey(project, load_taught(project))
+        assert project.position == position
+
+    def test_a_target_that_was_not_learned_is_not_asked(self, project, load_taught):
+        target = project.add_target("ring", who="ada")
+        image = training_images(project)[0]
+        mask = np.ones((64, 64), np.uint8)
+        project.save_mask(image.id, target.id, mask, who="ada", status=MaskStatus.DONE)
+        model = load_taught(project)
+        take_survey(project, model)
+        rows = survey_shelf(project, deployed_card(project)).read()
+        assert rows.arrays["tally"].shape[1] == 2
