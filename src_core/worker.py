@@ -94,7 +94,13 @@ def look_at_pool(
     from src_core.predict import Predictor
     from src_core.rounds import promoted
     from src_core.rounds.choose import chooser_of
-    from src_core.rounds.survey import Limits, take_in_looks, take_survey
+    from src_core.rounds.derived import look_alikes_of
+    from src_core.rounds.survey import (
+        Limits,
+        looks_shelf,
+        take_in_looks,
+        take_survey,
+    )
 
     ends = math.inf if seconds is None else time.monotonic() + seconds
     told = [0.0]
@@ -121,6 +127,7 @@ def look_at_pool(
             asked = take_survey(project, model, limits("asking the model"))
             answer["survey"] = [asked.done, asked.total]
         # Who resembles whom is worked out here, and not while somebody waits.
+        look_alikes_of(looks_shelf(project), project.cache_dir / "derived", wait=True)
         chooser_of(project).catch_up()
         return answer
 

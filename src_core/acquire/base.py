@@ -42,6 +42,8 @@ class Gallery:
         (M, D) float32; near means alike.
     typicality : ndarray
         (M,) float32, 0 to 1: how many others look like it, as a rank.
+    lengths : ndarray
+        (M,) squared lengths of the features: every distance needs them.
     """
 
     ids: Sequence[str]
@@ -52,9 +54,22 @@ class Gallery:
     twin: Rows
     features: Floats
     typicality: Floats
+    lengths: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        lengths = np.einsum("md,md->m", self.features, self.features)
+        object.__setattr__(self, "lengths", lengths)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def apart_from(self, row: int) -> Floats:
+        """(M,) distance of every image to the one at `row`."""
+        squares = self.lengths + self.lengths[row]
+        squares -= 2.0 * (self.features @ self.features[row])
+        # A product of matrices leaves a rest where the very same point must give 0.
+        squares[row] = 0.0
+        return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,8 +33,11 @@ class Batch:
     """
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._group = pool.group
+        self._pool, gallery = pool, pool.gallery
+        self._group, self._twin, self._series, self._place = (
+            of[pool.image]
+            for of in (gallery.group, gallery.twin, gallery.series, gallery.place)
+        )
         self._turn = np.zeros(len(pool), np.int64)
         self.taken: list[int] = []
 
@@ -51,16 +54,15 @@ class Batch:
 
     def take(self, candidate: int) -> None:
         """Put a candidate into the batch."""
-        pool, gallery = self._pool, self._pool.gallery
-        row = pool.image[candidate]
-        self._turn += self._group == self._group[candidate]
-        beside = gallery.twin[pool.image] == gallery.twin[row]
-        if gallery.series[row] != ALONE:
-            apart = np.abs(gallery.place[pool.image] - gallery.place[row])
-            same_stack = gallery.series[pool.image] == gallery.series[row]
-            beside |= same_stack & (apart == 1)
+        image = self._pool.image
+        self._turn[self._group == self._group[candidate]] += 1
+        beside = np.flatnonzero(self._twin == self._twin[candidate])
+        if self._series[candidate] != ALONE:
+            stack = np.flatnonzero(self._series == self._series[candidate])
+            apart = np.abs(self._place[stack] - self._place[candidate])
+            beside = np.union1d(beside, stack[apart == 1])
         # Another target of the very same image is no repetition, only a later turn.
-        self._turn += FAR * (beside & (pool.image != row))
+        self._turn[beside[image[beside] != image[candidate]]] += FAR
         self._turn[candidate] = TAKEN
         self.taken.append(candidate)
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from src_core.acquire.base import Pick, Pool, make_pick
 from src_core.acquire.batch import Batch
-from src_core.acquire.likeness import to_one
 from src_core.acquire.words import likeness
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Coreset:
             picks.append(
                 make_pick(pool, best, _finite(far[best]), likeness(pool, best))
             )
-            near = to_one(pool.gallery.features, int(pool.image[best]))
+            near = pool.gallery.apart_from(int(pool.image[best]))
             far = np.minimum(far, near[pool.image])
         return picks
 

@@ -20,12 +20,14 @@ import numpy as np
 
 from src_core.acquire.base import Goal, Pick, Pool, make_pick
 from src_core.acquire.batch import Batch
-from src_core.acquire.likeness import ranks, to_one
+from src_core.acquire.likeness import ranks
 from src_core.acquire.typiclust import Groups
 from src_core.acquire.uncertain import power_noise
 from src_core.acquire.words import joined, likeness, where
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -56,16 +58,22 @@ class Hybrid:
         """Return at most `count` picks."""
         batch, picks = Batch(pool), list[Pick]()
         order = self._order(pool, min(count, len(pool)))
-        typical = _Typical(pool, count, rng)
-        unsure = _Unsure(pool, count, rng)
-        for number in order:
-            mine = pool.goal == number
-            trusted = rng.random() < trust(pool, pool.goals[number])
-            way = unsure if trusted else typical
-            best = way.next(batch.open(mine))
-            picks.append(make_pick(pool, best, 1.0 / (1 + len(picks)), way.why(best)))
+        believed = {n: trust(pool, goal) for n, goal in enumerate(pool.goals)}
+        trusted = [bool(rng.random() < believed[number]) for number in order]
+        # Each way takes its time to prepare: only those that are gone.
+        ways: dict[bool, _Typical | _Unsure] = {}
+        for number, goes in zip(order, trusted, strict=True):
+            if goes not in ways:
+                kind = _Unsure if goes else _Typical
+                ways[goes] = kind(pool, count, rng)
+                for taken in batch.taken:
+                    ways[goes].note(taken)
+            best = ways[goes].next(batch.open(pool.goal == number))
+            why = ways[goes].why(best)
+            picks.append(make_pick(pool, best, 1.0 / (1 + len(picks)), why))
             batch.take(best)
-            unsure.note(best)
+            for way in ways.values():
+                way.note(best)
         return picks
 
     @staticmethod
@@ -129,6 +137,10 @@ class _Typical:
     def next(self, wanted: NDArray[np.bool_]) -> int:
         return self._groups.next(wanted)
 
+    def note(self, candidate: int) -> None:
+        """Count a pick of either way among what covers the groups."""
+        self._groups.cover(candidate)
+
     def why(self, candidate: int) -> str:
         return joined(self._groups.why(candidate), likeness(self._pool, candidate))
 
@@ -155,7 +167,7 @@ class _Unsure:
     def note(self, candidate: int) -> None:
         """Count a pick of either way among what is chosen."""
         pool = self._pool
-        near = to_one(pool.gallery.features, int(pool.image[candidate]))
+        near = pool.gallery.apart_from(int(pool.image[candidate]))
         self._far = np.minimum(self._far, near[pool.image])
 
     def why(self, candidate: int) -> str:
@@ -170,17 +182,28 @@ class _Unsure:
 
 
 def uncertainty(pool: Pool) -> Floats:
-    """(N,) mean rank of the model's opinions within each target, 0 to 1.
+    """(N,) mean rank of the model's opinions within each target, 0 to 1."""
+    if "unsure" in pool.scores:
+        return np.nan_to_num(pool.scores["unsure"])
+    total = np.zeros(len(pool), np.float32)
+    for number in range(len(pool.goals)):
+        mine = pool.goal == number
+        told = {name: score[mine] for name, score in pool.scores.items()}
+        total[mine] = mean_rank(told)
+    return total
+
+
+def mean_rank(scores: Mapping[str, Floats]) -> Floats:
+    """Mean rank of the opinions about one target in n images: (n,), 0 to 1.
 
     Ranks, because the scores have different scales; within a target, because a small
     or ragged one is always less certain than a large smooth one.
     """
-    total = np.zeros(len(pool), np.float32)
-    known = [opinion for opinion in OPINIONS if pool.knows(opinion)]
-    for number in range(len(pool.goals)):
-        mine = pool.goal == number
-        if not mine.any():
-            continue
-        for opinion in known:
-            total[mine] += ranks(np.nan_to_num(pool.scores[opinion][mine]))
-    return np.asarray(total / max(1, len(known)), np.float32)
+    known = [
+        ranks(np.nan_to_num(scores[opinion]))
+        for opinion in OPINIONS
+        if opinion in scores and np.isfinite(scores[opinion]).any()
+    ]
+    if not known:
+        return np.zeros(len(next(iter(scores.values()), ())), np.float32)
+    return np.asarray(np.mean(known, axis=0), np.float32)

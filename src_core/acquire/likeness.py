@@ -35,14 +35,6 @@ def squared(points: Floats, centres: Floats) -> Floats:
     return np.maximum(cross, 0.0, out=cross)
 
 
-def to_one(features: Floats, row: int) -> Floats:
-    """(M, D) -> distance (M,) of every image to the one at `row`; 0 to itself."""
-    apart = np.sqrt(squared(features, features[row : row + 1])[:, 0])
-    # A product of matrices leaves a rest where the very same point must give 0.
-    apart[row] = 0.0
-    return apart
-
-
 def nearest_of(features: Floats, rows: Rows) -> tuple[Floats, Rows]:
     """Distance of every image to the nearest of some, and which one that is.
 
@@ -67,6 +59,7 @@ def nearest_of(features: Floats, rows: Rows) -> tuple[Floats, Rows]:
         best = apart.argmin(1)
         near[block] = np.sqrt(apart[np.arange(len(best)), best])
         which[block] = rows[best]
+    # A product of matrices leaves a rest where the very same point must give 0.
     near[rows], which[rows] = 0.0, rows
     return near, which
 

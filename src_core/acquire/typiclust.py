@@ -38,6 +38,7 @@ class TypiClust:
         while batch.left() and len(picks) < count:
             best = groups.next(batch.open())
             batch.take(best)
+            groups.cover(best)
             picks.append(
                 make_pick(pool, best, 1.0 / len(batch.taken), groups.why(best))
             )
@@ -95,10 +96,12 @@ class Groups:
         typical = np.where(here, self._typical, -np.inf)
         if covered[first]:
             typical = np.where(here, typical + self._apart(here), -np.inf)
-        best = int(np.argmax(typical))
-        self._covered[:, self._mine[best]] += 1
-        self._taken.append(int(self._pool.image[best]))
-        return best
+        return int(np.argmax(typical))
+
+    def cover(self, candidate: int) -> None:
+        """Count a pick among what covers the groups, for every target."""
+        self._covered[:, self._mine[candidate]] += 1
+        self._taken.append(int(self._pool.image[candidate]))
 
     def _apart(self, here: NDArray[np.bool_]) -> NDArray[np.float32]:
         """(N,) how far candidates of one group lie from what covers it, as a rank."""

@@ -20,6 +20,8 @@ from src_core.rounds.stock import Stock, everything, looked_at, read_shelves, st
 from src_core.rounds.survey import (
     Coverage,
     Limits,
+    looks_shelf,
+    survey_shelf,
     take_in_looks,
     take_survey,
     training_images,
@@ -45,6 +47,9 @@ Load = Callable[[], "Predictor"]
 
 PINNED: Final = 1e9
 """Score of what a person pinned."""
+
+GROWTH: Final = 1.1
+"""A survey under way is taken in when it knows so many times as many images."""
 
 WISH_VERBS: Final = frozenset({"skip", "pin", "unwish"})
 
@@ -229,7 +234,7 @@ class Chooser:
     def _keeps_up(self, position: int) -> bool:
         """Take in saved masks and wishes; False where more than these has changed."""
         project = self._project
-        if self._stamp != stamp_of(project, self._card):
+        if self._stamp != stamp_of(project, self._card) and self._has_grown():
             return False
         if position == self._position:
             return True
@@ -252,6 +257,19 @@ class Chooser:
             self._costs = self._learn_costs()
         self._position = position
         return True
+
+    def _has_grown(self) -> bool:
+        """Whether enough more has been looked at to take it in.
+
+        While the worker goes through a large pool there is a new part every few
+        seconds, and taking in all parts anew takes seconds too.
+        """
+        project = self._project
+        shelf = looks_shelf(project)
+        if self._card is not None:
+            shelf = survey_shelf(project, self._card)
+        known, now = len(self._stock.gallery), shelf.count()
+        return now >= min(GROWTH * known, len(self._images)) or now < known
 
     def _rebuild(self, project: Project, version: str | None) -> None:
         self._card = deployed_card(project, version) if version else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from src_core.acquire.likeness import clusters, typicality
-from src_core.acquire.looks import twins
+from src_core.rounds.derived import look_alikes_of
 from src_core.rounds.survey import looks_shelf
 
 if TYPE_CHECKING:
@@ -84,10 +84,12 @@ def look_alikes(project: Project) -> list[LookAlikes]:
     Slices of one volume that lie side by side are nearly the same by nature; what is
     said to be of two patients, or stands in two splits, comes first.
     """
-    rows = looks_shelf(project).read(only=("thumbnail",))
+    rows = look_alikes_of(
+        looks_shelf(project), project.cache_dir / "derived", wait=True
+    )
     if not len(rows):
         return []
-    twin = twins(rows.arrays["thumbnail"].astype(np.float32))
+    twin = rows.arrays["twin"]
     order = np.argsort(twin, kind="stable")
     starts = np.flatnonzero(np.diff(twin[order], prepend=-1))
     sets = [part for part in np.split(order, starts[1:]) if len(part) > 1]

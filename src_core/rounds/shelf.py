@@ -82,7 +82,7 @@ class Shelf:
         joined = np.frombuffer("\n".join(ids).encode(), np.uint8)
         held = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
         note = json.dumps({"format": FORMAT, "kind": self.kind, "rows": len(ids)})
-        path = self.folder / f"{uuid.uuid4().hex}{_SUFFIX}"
+        path = self.folder / f"{len(ids)}-{uuid.uuid4().hex}{_SUFFIX}"
         # Not durable: after a power cut a part may be missing, and is made again.
         write_private(path, save({**held, _IDS: joined}, {"meta": note}), durable=False)
         return path
@@ -118,6 +118,10 @@ class Shelf:
         """Return which images are there."""
         return set(self.read(only=()).ids)
 
+    def count(self) -> int:
+        """Return how many rows there are, those that are there twice counted twice."""
+        return sum(int(path.name.partition("-")[0]) for path in self._paths())
+
     def stamp(self) -> tuple[str, ...]:
         """Return what changes whenever a part is added or put together."""
         return tuple(path.name for path in self._paths())
@@ -147,7 +151,7 @@ class Shelf:
     def _paths(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+        return sorted(self.folder.glob(f"[0-9]*-*{_SUFFIX}"))
 
     def _part(self, path: Path, only: Collection[str] | None) -> Rows | None:
         from safetensors import SafetensorError, safe_open

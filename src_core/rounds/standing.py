@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src_core.acquire import Goal
-from src_core.acquire.likeness import nearest_of, to_one
+from src_core.acquire.likeness import nearest_of
 from src_core.store.truth import truths
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Standing:
             rows = np.append(goal.labelled, row)
             near, which = goal.nearest, goal.nearest_row
             if self._measured:
-                apart = to_one(self._stock.gallery.features, row)
+                apart = self._stock.gallery.apart_from(row)
                 closer = apart < near
                 near = np.where(closer, apart, near)
                 which = np.where(closer, row, which)

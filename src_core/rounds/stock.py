@@ -6,7 +6,6 @@ of the shelves and kept beside them.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,15 +13,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from src_core.acquire import ALONE, Gallery
-from src_core.acquire.likeness import typicality
-from src_core.acquire.looks import twins
+from src_core.acquire.hybrid import OPINIONS, mean_rank
+from src_core.rounds.derived import look_alikes_of, numbers_for, typicality_of
 from src_core.rounds.opinion import Voices
-from src_core.rounds.shelf import Rows, Shelf
+from src_core.rounds.shelf import Rows
 from src_core.rounds.survey import looks_shelf, survey_shelf, surveyed_targets
 from src_core.rounds.tally import scores, traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -80,9 +80,9 @@ class Shelves:
         Ids of the targets that the survey is about.
     stamp : tuple of str
         Of both.
-    pictures : Shelf
-        Of the looks, whose thumbnails are read only when they are needed.
-    derived : Shelf
+    alike : Rows
+        Sets of look-alikes.
+    home : Path
         Where what is derived from them is kept.
     """
 
@@ -90,8 +90,8 @@ class Shelves:
     survey: Rows
     asked: list[str]
     stamp: tuple[str, ...]
-    pictures: Shelf
-    derived: Shelf
+    alike: Rows
+    home: Path
 
     @property
     def rows(self) -> Rows:
@@ -116,10 +116,15 @@ def read_shelves(project: Project, card: ModelCard | None) -> Shelves:
             survey_shelf(project, card).read(),
             surveyed_targets(project, card),
         )
-    digest = hashlib.blake2b("/".join(stamp).encode(), digest_size=8).hexdigest()
-    derived = Shelf(project.cache_dir / "derived", digest)
-    looks = looks_shelf(project).read(only=("features",))
-    return Shelves(looks, survey, asked, stamp, looks_shelf(project), derived)
+    looks, home = looks_shelf(project), project.cache_dir / "derived"
+    return Shelves(
+        looks.read(only=("features",)),
+        survey,
+        asked,
+        stamp,
+        look_alikes_of(looks, home),
+        home,
+    )
 
 
 def everything(images: Sequence[Image]) -> Stock:
@@ -157,9 +162,9 @@ def looked_at(
     if not known:
         return everything([])
     features = rows.arrays["features"].astype(np.float32)
-    twin, typical = _derived(shelves, rows.ids, features)
+    twin = numbers_for(rows.ids, shelves.alike)
+    typical = typicality_of(rows, features, twin, shelves.stamp, shelves.home)
     taken = np.array([at[image.id] for image in known], np.int64)
-    # Equal numbers mean look-alikes, whatever rows they once were.
     gallery = _gallery(known, twin[taken], features[taken], typical[taken])
     row = _row_of(known)
     if not len(survey):
@@ -176,6 +181,14 @@ def looked_at(
     beside = told["hot_beside"]
     known_beside = np.isfinite(beside) & (beside >= 0)
     beside[known_beside] = np.array(column)[beside[known_beside].astype(int)]
+    # Of all images and once: a pick among 100,000 must not sort them again.
+    told["unsure"] = np.stack(
+        [
+            mean_rank({name: told[name][:, t] for name in OPINIONS})
+            for t in range(len(targets))
+        ],
+        axis=1,
+    )
     voices = Voices(int(survey.arrays["voices"].max()))
     return Stock(
         gallery,
@@ -244,31 +257,6 @@ def _gallery(
         features,
         typical,
     )
-
-
-def _derived(
-    shelves: Shelves, ids: list[str], features: Floats
-) -> tuple[Integers, Floats]:
-    """Return each row's look-alike, as a row, and its typicality; (n,) both."""
-    kept = shelves.derived.read()
-    if kept.ids == ids:
-        return kept.arrays["twin"], kept.arrays["typical"]
-    twin = np.arange(len(ids))
-    pictures = shelves.pictures.read(only=("thumbnail",))
-    if len(pictures):
-        own = {identifier: row for row, identifier in enumerate(ids)}
-        same = twins(pictures.arrays["thumbnail"].astype(np.float32))
-        for row, other in enumerate(same.tolist()):
-            mine, its = pictures.ids[row], pictures.ids[other]
-            if mine in own and its in own:
-                twin[own[mine]] = own[its]
-    # A picture that is there ten times is not ten times as typical.
-    once = np.unique(twin)
-    typical = np.zeros(len(ids), np.float32)
-    typical[once] = typicality(features[once], np.random.default_rng(0))
-    typical = typical[twin]
-    shelves.derived.replace(ids, {"twin": twin, "typical": typical})
-    return twin, typical
 
 
 def _spread(values: Floats, column: list[int], width: int) -> Floats:

@@ -41,8 +41,8 @@ def test_near_to_nothing_is_infinitely_far():
 
 @settings(max_examples=60, deadline=None)
 @given(POINTS)
-def test_to_one_is_the_distance(points):
-    apart = likeness.to_one(points, 0)
+def test_apart_from_one(pool_of, points):
+    apart = pool_of(points).gallery.apart_from(0)
     assert apart == pytest.approx(cdist(points, points[:1])[:, 0], abs=2e-2)
     assert apart[0] == 0.0
 

@@ -16,7 +16,8 @@ from src_core.rounds.survey import (
 )
 from src_core.rounds.tally import COLUMNS
 from src_core.store import Project
-from src_core.types import MaskStatus
+from src_core.types import MaskStatus, Split
+from src_core.worker import look_at_pool
 
 
 @pytest.fixture
@@ -139,3 +140,31 @@ class TestSurvey:
         take_survey(project, model)
         rows = survey_shelf(project, deployed_card(project)).read()
         assert rows.arrays["tally"].shape[1] == 2
+
+
+class TestTheWorkersJob:
+    """Both in one go, as the worker does after a round and in idle time."""
+
+    def test_all_of_it_and_what_follows_from_it(self, own_taught):
+        told = []
+        answer = look_at_pool(own_taught, "", None, told.append, lambda: False)
+        assert answer == {"looks": [12, 12], "survey": [6, 6]}
+        assert {event["text"] for event in told} == {
+            "looking at the pictures",
+            "asking the model",
+        }
+        assert told[-1] == told[-1] | {"kind": "looking", "done": 6, "total": 6}
+        again = look_at_pool(own_taught, "", None, told.append, lambda: False)
+        assert again == answer
+
+    def test_it_ends_when_told_to(self, own_taught):
+        answer = look_at_pool(own_taught, "", None, lambda _: None, lambda: True)
+        assert answer == {"looks": [0, 12], "survey": [0, 6]}
+        answer = look_at_pool(own_taught, "", 0.0, lambda _: None, lambda: False)
+        assert answer == {"looks": [0, 12], "survey": [0, 6]}
+
+    def test_without_a_model_there_are_only_looks(self, tmp_path, fill_project):
+        with Project.create(tmp_path / "p") as project:
+            fill_project(project, {Split.TRAIN: 3}, labelled=0)
+        answer = look_at_pool(tmp_path / "p", "", None, lambda _: None, lambda: False)
+        assert answer == {"looks": [3, 3], "survey": None}

@@ -1,0 +1,190 @@
+"""How long the next pick takes in a pool of 100,000 images.
+
+A real ledger with that many images (their pixels are never read by a pick) and a survey
+of the whole pool with numbers drawn by chance; between two picks a mask is saved, as a
+person would. Every strategy is timed on the same state::
+
+    python benchmarks/next_pick.py --images 100000 --out next_pick.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from src_core.acquire import STRATEGIES, strategy
+from src_core.checkpoints import ModelCard, save_model
+from src_core.config import ModelSettings
+from src_core.rounds import promote
+from src_core.rounds.choose import chooser_of
+from src_core.rounds.opinion import Voices
+from src_core.rounds.survey import looks_shelf, survey_shelf
+from src_core.rounds.tally import COLUMNS
+from src_core.store import Project
+from src_core.store.changes import add_image
+from src_core.store.rows import Change
+from src_core.types import Image, MaskStatus
+
+WHO = "benchmark"
+SIDE = 32
+
+
+def make_project(path: Path, images: int, targets: int, labelled: int) -> None:
+    """Make a ledger of so many images, a model's card and its survey."""
+    rng = np.random.default_rng(0)
+    with Project.create(path, who=WHO) as project:
+        entries: dict[str, bytes | None] = {}
+        ids = [f"patient{n // 20:05d}_slice{n % 20:02d}" for n in range(images)]
+        for n, name in enumerate(ids):
+            image = Image(
+                id=name,
+                name=f"{name}.png",
+                sha256=f"{n:064x}",
+                axes="yx",
+                shape=(SIDE, SIDE),
+                dtype="uint8",
+                spacing=(1.0, 1.0),
+                group=f"g{n // 20:05d}",
+            )
+            entries |= add_image(image, WHO)[1]
+        project.ledger.commit(Change(WHO, "image"), entries)
+        names = [project.add_target(f"target {t}").id for t in range(targets)]
+        for n in rng.choice(images, labelled, replace=False):
+            save(project, ids[n], names[0])
+        card = ModelCard(
+            version="v1",
+            created="2026-01-01T00:00:00+00:00",
+            position=project.position,
+            settings=ModelSettings(),
+            targets=names,
+            labelled=labelled,
+            unlabelled=images - labelled,
+            steps=1,
+            seconds=1.0,
+            validation=dict.fromkeys([*names, "mean"], 0.8),
+        )
+        save_model(project.models_dir, {"w": torch.zeros(1)}, card)
+        promote(project, "v1", who=WHO, reason="benchmark")
+        fill(project, card, ids)
+
+
+def fill(project: Project, card: ModelCard, ids: list[str]) -> None:
+    """Put numbers drawn by chance on the shelves."""
+    rng, count = np.random.default_rng(1), len(ids)
+    features = rng.normal(size=(count, 64)).astype(np.float16)
+    thumbnails = rng.normal(size=(count, 256))
+    thumbnails /= np.linalg.norm(thumbnails, axis=1, keepdims=True)
+    looks_shelf(project).add(
+        ids, {"features": features, "thumbnail": thumbnails.astype(np.float16)}
+    )
+    tally = rng.random((count, len(card.targets), len(COLUMNS)), np.float32)
+    tally[..., COLUMNS.index("near")] = 100
+    tally[..., COLUMNS.index("either")] = 2
+    tally[..., COLUMNS.index("shared")] = 1.8
+    survey_shelf(project, card).add(
+        ids,
+        {
+            "tally": tally,
+            "features": features,
+            "voices": np.full(count, int(Voices.DECODERS), np.uint8),
+        },
+    )
+
+
+def save(project: Project, image: str, target: str) -> None:
+    """Finish one mask."""
+    standing = project.mask(image, target)
+    project.save_mask(
+        image,
+        target,
+        np.ones((SIDE, SIDE), np.uint8),
+        status=MaskStatus.DONE,
+        parent=None if standing is None else standing.revision,
+        seconds_spent=30.0,
+    )
+
+
+def measure(path: Path, picks: int, ahead: int) -> dict[str, Any]:
+    """Time picks, a mask saved between each two."""
+    with Project.open(path, mode="rw", who=WHO) as project:
+        chooser = chooser_of(project)
+        started = time.perf_counter()
+        chooser.catch_up()
+        found: dict[str, Any] = {"catch up after a survey, s": _since(started)}
+    with Project.open(path, mode="rw", who=WHO) as project:
+        started = time.perf_counter()
+        chooser = chooser_of(project)
+        chooser.catch_up()
+        found["catch up after a restart, s"] = _since(started)
+        for name in STRATEGIES:
+            times = []
+            for _ in range(picks):
+                first = chooser.pick(1, strategy(name))[0]
+                save(project, first.image, first.target)
+                started = time.perf_counter()
+                chooser.pick(ahead, strategy(name))
+                times.append(1000 * _since(started))
+            found[name] = {
+                "median ms": round(float(np.median(times)), 1),
+                "p95 ms": round(float(np.percentile(times, 95)), 1),
+            }
+    return found
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 4)
+
+
+def report(saved: dict[str, Any]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| strategy | median ms | p95 ms |", "|---|---|---|"]
+    for name, figures in saved["picks"].items():
+        if isinstance(figures, dict):
+            lines.append(f"| {name} | {figures['median ms']} | {figures['p95 ms']} |")
+        else:
+            lines.append(f"| {name} | {figures} | |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Make the pool, time the picks, print and save the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--targets", type=int, default=3)
+    parser.add_argument("--labelled", type=int, default=200)
+    parser.add_argument("--picks", type=int, default=20)
+    parser.add_argument("--ahead", type=int, default=12, help="picks a call")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "project"
+        make_project(path, arguments.images, arguments.targets, arguments.labelled)
+        picks = measure(path, arguments.picks, arguments.ahead)
+    saved = {
+        "setting": {
+            "images": arguments.images,
+            "targets": arguments.targets,
+            "labelled": arguments.labelled,
+            "picks a call": arguments.ahead,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        },
+        "picks": picks,
+    }
+    print(json.dumps(saved["setting"]))
+    print(report(saved))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(saved, indent=1))
+
+
+if __name__ == "__main__":
+    main()
