@@ -26,9 +26,8 @@ from src_core.checkpoints import ModelCard, save_model
 from src_core.config import ModelSettings
 from src_core.rounds import promote
 from src_core.rounds.choose import chooser_of
-from src_core.rounds.opinion import Voices
 from src_core.rounds.survey import looks_shelf, survey_shelf
-from src_core.rounds.tally import COLUMNS
+from src_core.rounds.tally import COLUMNS, Voices
 from src_core.store import Project
 from src_core.store.changes import add_image
 from src_core.store.rows import Change

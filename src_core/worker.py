@@ -101,18 +101,19 @@ def look_at_pool(
         take_in_looks,
         take_survey,
     )
+    from src_core.store import Project
 
     ends = math.inf if seconds is None else time.monotonic() + seconds
     told = [0.0]
+
+    def late() -> bool:
+        return time.monotonic() >= ends or should_stop()
 
     def limits(phase: str) -> Limits:
         def progress(done: int, total: int) -> None:
             if time.monotonic() - told[0] >= TELL_EVERY or done == total:
                 told[0] = time.monotonic()
                 tell({"kind": "looking", "text": phase, "done": done, "total": total})
-
-        def late() -> bool:
-            return time.monotonic() >= ends or should_stop()
 
         return Limits(should_stop=late, progress=progress)
 
@@ -127,8 +128,10 @@ def look_at_pool(
             asked = take_survey(project, model, limits("asking the model"))
             answer["survey"] = [asked.done, asked.total]
         # Who resembles whom is worked out here, and not while somebody waits.
-        look_alikes_of(looks_shelf(project), project.cache_dir / "derived", wait=True)
-        chooser_of(project).catch_up()
+        if not late():
+            home = project.cache_dir / "derived"
+            look_alikes_of(looks_shelf(project), home, wait=True)
+            chooser_of(project).catch_up()
         return answer
 
 

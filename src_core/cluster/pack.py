@@ -22,8 +22,8 @@ from src_core.errors import CorruptError, UserError
 from src_core.files import PRIVATE_FOLDER, write_private
 from src_core.rounds.promotion import promoted
 from src_core.rounds.proposing import first_teachers
-from src_core.rounds.snapshot import choose_frame, effective_split
-from src_core.rounds.validation import held_out_groups
+from src_core.rounds.snapshot import choose_frame
+from src_core.rounds.validation import effective_split, held_out_groups
 from src_core.store import records
 from src_core.store.guard import contained
 from src_core.store.images import folder_name

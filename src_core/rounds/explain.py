@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from src_core.acquire.regions import Region, where_to_look
-from src_core.rounds.opinion import Asker, Voices
+from src_core.rounds.opinion import Asker
 from src_core.rounds.survey import VIEWS
+from src_core.rounds.tally import Voices
 from src_core.rounds.views import planes_of
 
 if TYPE_CHECKING:

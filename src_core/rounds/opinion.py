@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from src_core.augment import jitter
+from src_core.rounds.tally import Voices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,14 +39,6 @@ STRENGTH: Final = 1.0
 CHANGES: Final = (1, 11)
 """Seeds of the changed views: the same changes for every image, or the one that drew
 the strongest would look the least certain."""
-
-
-class Voices(IntEnum):
-    """Whose further opinions there are."""
-
-    NONE = 0
-    DECODERS = 1
-    DROPOUT = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
 from src_core.rounds.proposing import first_teachers
-from src_core.rounds.snapshot import choose_frame, effective_split, pool_items
-from src_core.rounds.validation import held_out_groups
+from src_core.rounds.snapshot import choose_frame, pool_items
+from src_core.rounds.validation import effective_split, held_out_groups
 from src_core.text import load_encoder
 from src_core.train import (
     Hooks,

@@ -10,6 +10,7 @@ import numpy as np
 
 from src_core.geometry import frame_size, tile_windows
 from src_core.imaging.prepare import prepare
+from src_core.rounds.validation import effective_split
 from src_core.store.truth import read_truth, truths
 from src_core.train import Item
 from src_core.types import Image, Split
@@ -87,13 +88,6 @@ def tiles_of(item: Item, frame: FrameSettings) -> Iterator[Item]:
             truth,
             proposed={target: mask for target, mask in guess.items() if mask.any()},
         )
-
-
-def effective_split(image: Image, held_out: frozenset[str]) -> Split:
-    """Return the image's split, validation for the groups that were held out."""
-    if image.split is Split.TRAIN and image.group in held_out:
-        return Split.VAL
-    return image.split
 
 
 @dataclass(frozen=True, slots=True)

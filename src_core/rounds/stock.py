@@ -15,10 +15,9 @@ import numpy as np
 from src_core.acquire import ALONE, Gallery
 from src_core.acquire.hybrid import OPINIONS, mean_rank
 from src_core.rounds.derived import look_alikes_of, numbers_for, typicality_of
-from src_core.rounds.opinion import Voices
 from src_core.rounds.shelf import Rows
 from src_core.rounds.survey import looks_shelf, survey_shelf, surveyed_targets
-from src_core.rounds.tally import scores, traits
+from src_core.rounds.tally import Voices, scores, traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,8 +20,7 @@ import numpy as np
 from src_core.acquire.looks import look, squeeze
 from src_core.errors import StoreError
 from src_core.rounds.shelf import Shelf
-from src_core.rounds.snapshot import effective_split
-from src_core.rounds.validation import held_out_groups
+from src_core.rounds.validation import effective_split, held_out_groups
 from src_core.store.truth import truths
 from src_core.types import Split
 
@@ -192,7 +191,8 @@ def ask_about(
     import torch
 
     from src_core.rounds.opinion import Asker
-    from src_core.rounds.tally import merged, tally
+    from src_core.rounds.tally import merged
+    from src_core.rounds.tallying import tally
     from src_core.rounds.views import views_of
 
     asker = Asker(predictor, [target.wordings[0] for target in targets])

@@ -16,6 +16,7 @@ from src_core.types import Split
 
 if TYPE_CHECKING:
     from src_core.store import Project
+    from src_core.types import Image
 
 DOCUMENT = "documents/validation.json"
 SHARE, FEWEST = 0.2, 4
@@ -25,6 +26,13 @@ def held_out_groups(project: Project) -> frozenset[str]:
     """Return the groups held out of training; empty where ``val`` images serve."""
     document = project.document(DOCUMENT)
     return frozenset(document["groups"]) if document else frozenset()
+
+
+def effective_split(image: Image, held_out: frozenset[str]) -> Split:
+    """Return the image's split, validation for the groups that were held out."""
+    if image.split is Split.TRAIN and image.group in held_out:
+        return Split.VAL
+    return image.split
 
 
 def ensure_validation(project: Project, who: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from src_core.rounds.tally import Spot
+from src_core.rounds.tallying import Spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

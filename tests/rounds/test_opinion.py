@@ -10,14 +10,14 @@ from src_core.geometry import Letterbox
 from src_core.rounds.opinion import (
     Asker,
     Opinions,
-    Voices,
     bits,
     changed,
     disagreement,
     dropout,
     has_dropout,
 )
-from src_core.rounds.tally import COLUMNS, SUMS, Spot, merged, scores, tally, traits
+from src_core.rounds.tally import COLUMNS, SUMS, Voices, merged, scores, traits
+from src_core.rounds.tallying import Spot, tally
 from src_core.store import Project
 from src_core.types import Split
 
