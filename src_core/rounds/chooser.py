@@ -14,6 +14,7 @@ from src_core.acquire import Pick, Pool, strategy
 from src_core.acquire.base import make_pick
 from src_core.acquire.cost import CostModel
 from src_core.acquire.words import NO_MODEL
+from src_core.rounds.kinds import Homes
 from src_core.rounds.promotion import deployed_card, promoted
 from src_core.rounds.standing import Standing, finished_images
 from src_core.rounds.stock import Stock, everything, looked_at, read_shelves, stamp_of
@@ -27,7 +28,7 @@ from src_core.rounds.survey import (
     training_images,
 )
 from src_core.rounds.wishes import Wish, WishKind, wishes
-from src_core.types import Target
+from src_core.types import MaskStatus, Target
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -174,7 +175,8 @@ class Chooser:
         self, stock: Stock, standing: Standing, targets: Collection[str]
     ) -> tuple[Pool, dict[int, str]]:
         """Return the candidates, and those of them that are pinned with the reason."""
-        offered, pinned = standing.open.copy(), dict[tuple[int, int], str]()
+        fits = self._homes.fitting(stock.gallery.ids, self._targets)
+        offered, pinned = standing.open & fits, dict[tuple[int, int], str]()
         numbers = {goal.id: number for number, goal in enumerate(standing.goals)}
         # What is wished for all targets first: a wish for one of them goes above it.
         for wish in sorted(self._wishes, key=lambda wish: wish.target):
@@ -243,6 +245,8 @@ class Chooser:
             if image is not None and target is not None:
                 mask = project.mask(image, target)
                 finished = mask is not None and mask.status.is_truth
+                if mask is not None and mask.status is MaskStatus.DONE:
+                    self._homes.draw(image, target)
                 for standing in self._standings.values():
                     standing.update(image, target, finished=finished)
             elif verb in WISH_VERBS:
@@ -285,6 +289,7 @@ class Chooser:
             "looks": len(shelves.looks.ids),
             "survey": len(wanted.intersection(shelves.survey.ids)),
         }
+        self._homes = Homes(project)
         self._standings = {True: self._stands(self._stock, measured=True)}
         self._blind: Stock | None = None
         self._wishes = wishes(project)

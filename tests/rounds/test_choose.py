@@ -240,6 +240,70 @@ class TestWishes:
         assert {key[0] for key in picks[:2]} == {two}
 
 
+class TestKinds:
+    """A target is looked for where somebody has drawn it."""
+
+    @staticmethod
+    def _project(path, drawn):
+        """Films and slides, two of each; `drawn` is (image, target, status)."""
+        project = Project.create(path)
+        rng = np.random.default_rng(0)
+        for axes, shape, name in (
+            ("yx", (16, 16), "film"),
+            ("cyx", (3, 16, 16), "slide"),
+        ):
+            for number in range(2):
+                pixels = rng.integers(0, 255, shape, np.uint8)
+                project.add_image(pixels, name=f"{name}{number}", axes=axes)
+        for target in ("lung", "gland"):
+            project.add_target(target)
+        for image, target, status in drawn:
+            mask = None if status is MaskStatus.EMPTY else np.ones((16, 16), np.uint8)
+            project.save_mask(image, target, mask, status=status)
+        return project
+
+    @pytest.mark.parametrize(
+        ("drawn", "lungs", "glands"),
+        [
+            ((), {"film0", "film1", "slide0", "slide1"}, None),
+            (
+                (
+                    ("film0", "lung", MaskStatus.DONE),
+                    ("slide0", "gland", MaskStatus.DONE),
+                ),
+                {"film1"},
+                {"slide1"},
+            ),
+            # Nobody drew anything on a slide yet: any target may be there.
+            (
+                (("film0", "lung", MaskStatus.DONE),),
+                {"film1", "slide0", "slide1"},
+                {"film0", "film1", "slide0", "slide1"},
+            ),
+            # That it is not there does not make it at home there.
+            (
+                (
+                    ("film0", "lung", MaskStatus.DONE),
+                    ("slide0", "lung", MaskStatus.EMPTY),
+                    ("slide0", "gland", MaskStatus.DONE),
+                ),
+                {"film1"},
+                {"slide1"},
+            ),
+        ],
+    )
+    def test_targets_are_offered_on_their_own_kind(
+        self, tmp_path, drawn, lungs, glands
+    ):
+        with self._project(tmp_path / "p", drawn) as project:
+            picks = next_picks(project, None, 20)
+        found = {
+            t: {p.image for p in picks if p.target == t} for t in ("lung", "gland")
+        }
+        assert found["lung"] == lungs
+        assert found["gland"] == (lungs if glands is None else glands)
+
+
 @pytest.mark.parametrize(
     ("names", "groups", "stacks", "places"),
     [
