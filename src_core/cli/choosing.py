@@ -89,21 +89,23 @@ def outlook(
     as_json: AsJson = False,
 ) -> None:
     """Say what more labels are expected to bring, and how good the proposals are."""
-    import numpy as np
-
-    from src_core.rounds.outlook import corrections
+    from src_core.rounds import effort
     from src_core.rounds.outlook import outlook as look_ahead
     from src_core.store import Project
 
     with Project.open(project) as opened:
         ahead = look_ahead(opened, more)
-        changed = corrections(opened)
-    by_version: dict[str, list[float]] = {}
-    for correction in changed:
-        by_version.setdefault(correction.version, []).append(correction.dice)
+        rounds = effort(opened)
     proposals = [
-        {"version": version, "dice": float(np.mean(dices)), "n": len(dices)}
-        for version, dices in by_version.items()
+        {
+            "round": done.number,
+            "version": done.model,
+            "dice": done.dice,
+            "n": done.proposals,
+            "minutes_an_image": done.minutes_an_image,
+        }
+        for done in rounds
+        if done.masks
     ]
     gain = ahead.gain
     payload = {
@@ -121,9 +123,11 @@ def outlook(
     }
     lines = [ahead.sentence]
     lines += [
-        f"{row['version']:<6} proposals against corrections: Dice {row['dice']:.3f} "
-        f"({row['n']})"
+        f"round {row['round']}: {row['minutes_an_image']:.1f} minutes an image; "
+        f"{row['n']} proposals of {row['version']}, Dice to what became of them "
+        f"{row['dice']:.3f}"
         for row in proposals
+        if row["n"]
     ]
     emit(payload, "\n".join(lines), as_json=as_json)
 

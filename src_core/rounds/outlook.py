@@ -9,13 +9,10 @@ import numpy as np
 
 from src_core.acquire.curve import Expected, LearningCurve
 from src_core.checkpoints import list_models
-from src_core.metrics import dice
-from src_core.types import MaskStatus, SourceKind
 
 if TYPE_CHECKING:
     from src_core.checkpoints import ModelCard
     from src_core.store import Project
-    from src_core.types import Revision
 
 MORE: Final = 30
 AHEAD: Final = 40
@@ -73,35 +70,6 @@ class Outlook:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """How much a person changed of what a model proposed.
-
-    Attributes
-    ----------
-    image, target : str
-        Ids.
-    version : str
-        The model that proposed.
-    revision : int
-        Of the finished mask.
-    when : str
-        UTC, ISO 8601.
-    dice : float
-        Between proposal and finished mask; 1 where it was accepted as it was.
-    seconds : float
-        A person's time.
-    """
-
-    image: str
-    target: str
-    version: str
-    revision: int
-    when: str
-    dice: float
-    seconds: float
-
-
 def outlook(project: Project, more: int = MORE) -> Outlook:
     """Return what more labels are expected to bring.
 
@@ -135,49 +103,6 @@ def outlook(project: Project, more: int = MORE) -> Outlook:
         minutes,
         enough,
         _says(gain, more, minutes, enough),
-    )
-
-
-def corrections(project: Project, limit: int | None = None) -> list[Correction]:
-    """List how much was changed of the models' proposals, oldest first.
-
-    Parameters
-    ----------
-    project : Project
-        Any.
-    limit : int, optional
-        At most so many, the newest: two masks are read for each.
-    """
-    revisions = {r.number: r for r in project.history() if r.image and r.target}
-    pairs = [
-        (revisions[r.parent], r)
-        for r in revisions.values()
-        if r.status in (MaskStatus.DONE, MaskStatus.EMPTY)
-        and r.source.kind is SourceKind.HUMAN
-        and r.parent in revisions
-        and revisions[r.parent].source.kind is SourceKind.MODEL
-    ]
-    pairs.sort(key=lambda pair: pair[1].number)
-    kept = pairs if limit is None else pairs[max(0, len(pairs) - limit) :]
-    return [_correction(project, proposed, done) for proposed, done in kept]
-
-
-def _correction(project: Project, proposed: Revision, done: Revision) -> Correction:
-    assert done.image is not None, "a mask has an image"
-    assert done.target is not None, "a mask has a target"
-    image = project.image(done.image)
-    before, after = (
-        project.read_mask(image, done.target, revision.number)
-        for revision in (proposed, done)
-    )
-    return Correction(
-        done.image,
-        done.target,
-        proposed.source.model or "",
-        done.number,
-        done.when,
-        dice(before, after),
-        done.seconds_spent,
     )
 
 

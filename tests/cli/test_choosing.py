@@ -71,6 +71,7 @@ def folder(tmp_path_factory):
                     "disc",
                     disc.astype(np.uint8),
                     status=MaskStatus.DONE,
+                    source=Source(SourceKind.HUMAN, "v0", "the disc"),
                     parent=first.number,
                     seconds_spent=20.0,
                 )
@@ -120,7 +121,13 @@ def test_outlook(folder):
     assert told["gain"] is None
     assert told["minutes"] == pytest.approx(10 * 20 / 60)
     assert told["proposals"] == [
-        {"version": "v0", "dice": pytest.approx(0.75, abs=0.05), "n": 5}
+        {
+            "round": 1,
+            "version": "v0",
+            "dice": pytest.approx(0.75, abs=0.05),
+            "n": 5,
+            "minutes_an_image": pytest.approx(1 / 3),
+        }
     ]
 
 

@@ -8,9 +8,9 @@ import torch
 
 from src_core.checkpoints import ModelCard, save_model
 from src_core.config import ModelSettings
-from src_core.rounds.outlook import corrections, outlook
+from src_core.rounds.outlook import outlook
 from src_core.store import Project
-from src_core.types import MaskStatus, Source, SourceKind, Split
+from src_core.types import MaskStatus, Split
 
 
 @pytest.fixture
@@ -100,42 +100,3 @@ def test_minutes_come_from_the_history(project):
     )
     assert outlook(project).minutes == pytest.approx(20.0)
     assert "20 minutes of work" in outlook(project).sentence
-
-
-class TestCorrections:
-    def propose(self, project, image, proposed, done, model="v1"):
-        first = project.save_mask(
-            image,
-            "disc",
-            proposed,
-            who="ada",
-            status=MaskStatus.PROPOSED,
-            source=Source(SourceKind.MODEL, model, "the disc"),
-        )
-        return project.save_mask(
-            image,
-            "disc",
-            done,
-            who="ada",
-            status=MaskStatus.DONE if done is not None else MaskStatus.EMPTY,
-            source=Source(SourceKind.HUMAN, model, "the disc"),
-            parent=first.number,
-            seconds_spent=12.0,
-        )
-
-    def test_proposal_against_correction(self, project):
-        half, whole = np.zeros((2, 64, 64), np.uint8)
-        half[:32], whole[:] = 1, 1
-        one, two, three, four = (image.id for image in project.images())
-        last = self.propose(project, one, half, whole)
-        self.propose(project, two, whole, whole, "v2")
-        self.propose(project, three, half, None, "v2")
-        # Drawn without a proposal: nothing to compare.
-        project.save_mask(four, "disc", whole, who="ada", status=MaskStatus.DONE)
-        first, second, third = corrections(project)
-        assert first.dice == pytest.approx(2 / 3)
-        assert (first.image, first.version, first.seconds) == (one, "v1", 12.0)
-        assert first.revision == last.number
-        assert (second.dice, third.dice) == (1.0, 0.0)
-        assert [c.image for c in corrections(project, limit=2)] == [two, three]
-        assert corrections(project, limit=0) == []
