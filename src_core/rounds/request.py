@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -21,6 +22,11 @@ class RoundRequest(Settings):
     settings: ModelSettings = ModelSettings()
     minutes: float | None = Field(None, gt=0)
     steps: int | None = Field(None, ge=1)
+    clock: Literal["wall", "cpu"] = Field(
+        "wall",
+        description="what minutes are; cpu = of this process alone, to compare "
+        "trainings on a busy machine",
+    )
     device: DeviceName = "auto"
     fresh: bool = Field(False, description="start from nothing, not from what answers")
     proposals_teach: bool | None = Field(
@@ -33,4 +39,5 @@ class RoundRequest(Settings):
 
         if self.steps is not None:
             return Budget(steps=self.steps)
-        return Budget(seconds=60.0 * (self.minutes or 1.0))
+        clock = time.process_time if self.clock == "cpu" else time.monotonic
+        return Budget(seconds=60.0 * (self.minutes or 1.0), clock=clock)

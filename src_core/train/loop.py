@@ -322,14 +322,14 @@ class Training:
             course.best = _copy(self.method.average)
             course.looks.append(self._at(math.nan, math.nan))
             return
-        started = time.monotonic()
+        started = self.budget.clock()
         # Early in a short round the average lags behind; once it has overtaken the
         # trained weights, they need not be looked at any more.
         last = course.looks[-1] if course.looks else None
         overtaken = last is not None and not last.average <= last.raw
         raw = math.nan if overtaken else self.validation.score(nets[0], self.device)
         average = self.validation.score(nets[1], self.device)
-        self._looking += time.monotonic() - started
+        self._looking += self.budget.clock() - started
         course.looks.append(self._at(raw, average))
         if course.looks[-1].dice >= course.best_dice:
             best = nets[0] if raw > average else nets[1]

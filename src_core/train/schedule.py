@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from src_core.config import BurnInSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(slots=True)
@@ -23,16 +23,23 @@ class Budget:
         The limit; one of the two.
     spent : float
         Seconds of earlier runs of the same training, when it was resumed.
+    clock : callable
+        What seconds are read from. On a shared machine ``time.process_time`` makes
+        trainings comparable, with one thread: it stands still while others compute.
     """
 
     seconds: float | None = None
     steps: int | None = None
     spent: float = 0.0
-    _started: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    _started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.clock()
 
     def elapsed(self) -> float:
         """Seconds spent so far."""
-        return self.spent + time.monotonic() - self._started
+        return self.spent + self.clock() - self._started
 
     def progress(self, step: int) -> float:
         """Share of the budget that is spent, 0 to 1."""

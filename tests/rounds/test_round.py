@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from src_core.errors import NoModelError, NotFoundError, UserError
 from src_core.predict import Predictor
 from src_core.rounds import (
     PromptFrom,
+    RoundRequest,
     deployed_card,
     ensure_validation,
     evaluate,
@@ -32,6 +35,20 @@ CPU = Device(torch.device("cpu"), bf16=False)
 def _run(folder, request, at=None):
     with Project.open(folder, at=at) as project:
         return Round(project, request, CPU).run()
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds", "steps", "clock"),
+    [
+        ({}, 60.0, None, time.monotonic),
+        ({"minutes": 0.5}, 30.0, None, time.monotonic),
+        ({"minutes": 0.5, "clock": "cpu"}, 30.0, None, time.process_time),
+        ({"steps": 7}, None, 7, time.monotonic),
+    ],
+)
+def test_a_request_says_how_long(changes, seconds, steps, clock):
+    budget = RoundRequest(**changes).budget()
+    assert (budget.seconds, budget.steps, budget.clock) == (seconds, steps, clock)
 
 
 def _promote(folder, version):

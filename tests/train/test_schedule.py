@@ -51,6 +51,15 @@ def test_a_budget_of_seconds_counts_what_was_spent_before_a_resume():
     assert 5.0 < budget.seconds_left(0) <= 6.0
 
 
+def test_a_budget_reads_the_clock_that_it_is_given():
+    now = [100.0]
+    budget = Budget(seconds=10.0, clock=lambda: now[0])
+    now[0] = 102.5
+    assert (budget.progress(0), budget.seconds_left(0)) == (0.25, 7.5)
+    now[0] = 112.0
+    assert (budget.progress(0), budget.seconds_left(0)) == (1.0, 0.0)
+
+
 PLATEAU = [(0.1, 0.2), (0.2, 0.5), (0.3, 0.7), (0.4, 0.705)]
 
 
