@@ -1,346 +1,246 @@
 """Dice against images labelled: every strategy beside chance, on real images.
 
 The whole loop is simulated with the truth as annotator: rounds of five images, each
-followed by a training, the promotion gate and a look at the test split, for each
-strategy, method and seed. Results are saved after every round of every run; what is
-saved already is not run again, and `--minutes` ends the whole before a new run begins::
+followed by a warm-started training, the promotion gate and a look at the test split,
+for each strategy, method and seed. Every round is appended to a file of JSON lines as
+soon as it is there; begun again, the benchmark goes on after the last of them::
 
-    python benchmarks/label_efficiency.py --out label_efficiency.json
-    python benchmarks/label_efficiency.py --out label_efficiency.json --report
+    python benchmarks/label_efficiency.py --out label_efficiency.jsonl
+    python benchmarks/label_efficiency.py --out label_efficiency.jsonl --report
 
-On few cores a reduced grid runs (smaller pools, shorter rounds, fewer strategies) and
-every table says that it is reduced.
+What the question hangs on (the default beside chance and the foreground, with LG-SSL;
+chance with plain supervision; everything labelled) is run first, for all seeds, and
+then the other strategies. On few cores a reduced grid runs, in seconds of this process
+and not of the clock on the wall, and every table says that it is reduced.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
-import itertools
 import json
 import os
 import platform
-import tempfile
+import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from simulated_annotator import Plan, make_base, simulate
+import torch
+from label_report import ALL, HOPE, KEYS, REFERENCE, Result, Run, plot, report
+from simulated_annotator import Plan, Point, make_base, simulate
 
 from src_core.acquire import STRATEGIES
-from src_core.acquire.curve import area_under, labels_needed
 from src_core.config import ModelSettings
 from src_core.devices import pick_device
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SETS = ("acdc_cardiac_mri", "la_atrium_mri", "dsb2018_nuclei", "kvasir_polyp")
-REFERENCE = ("supervised", "random")
-HOPE = ("lg-ssl", "hybrid")
-FULL = {
-    "labels": (5, 10, 15, 20, 25, 30, 35, 40),
-    "strategies": tuple(STRATEGIES),
+FULL: dict[str, Any] = {
+    "labels": [5, 10, 15, 20, 25, 30, 35, 40],
     "seconds": 60.0,
+    "first": 2.0,
     "pool": 100_000,
     "test": 100_000,
     "validation": 40,
+    "size": 0,
+    "threads": 0,
+    "clock": "wall",
 }
-REDUCED = {
-    "labels": (5, 10, 15, 20, 30, 40),
-    "strategies": (
-        "random",
-        "foreground-random",
-        "entropy",
-        "coreset",
-        "typiclust",
-        "hybrid",
-    ),
-    "seconds": 20.0,
+REDUCED: dict[str, Any] = {
+    "labels": [5, 10, 20, 40],
+    "seconds": 12.0,
+    "first": 2.5,
     "pool": 200,
     "test": 60,
     "validation": 20,
+    "size": 96,
+    "threads": 1,
+    "clock": "cpu",
 }
 FEW_CORES = 4
-Result = dict[str, Any]
+FIRST_OF_ALL = (
+    REFERENCE,
+    HOPE,
+    (HOPE[0], "random"),
+    (HOPE[0], "foreground-random"),
+)
 
 
-def pairs(strategies: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Method and strategy of each run: every strategy with lg-ssl, and the reference.
+class Journal:
+    """The file of JSON lines: a line with the setting, then one for each round.
 
-    Both methods also with everything labelled, which is what the shares of 90 and 95 %
-    are shares of.
+    Parameters
+    ----------
+    path : Path
+        Made where it is missing.
+    setting : dict
+        What a table must say about itself.
     """
-    both = [("lg-ssl", name) for name in strategies]
-    return [REFERENCE, *both, ("supervised", "all"), ("lg-ssl", "all")]
+
+    def __init__(self, path: Path, setting: Result) -> None:
+        self.path = path
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(setting) + "\n")
+        # A line that was cut off in the middle is a round that was not finished.
+        self._whole = path.read_text().rpartition("\n")[0] + "\n"
+        lines = [json.loads(line) for line in self._whole.splitlines()]
+        self.setting: Result = lines[0]
+        self._rounds: dict[Run, dict[int, Point]] = {}
+        for line in lines[1:]:
+            self._rounds.setdefault(_run_of(line), {})[line["wanted"]] = line
+
+    def mend(self) -> None:
+        """Drop a line that was cut off, before others are appended."""
+        if self.path.read_text() != self._whole:
+            self.path.write_text(self._whole)
+
+    def rounds(self, run: Run) -> list[Point]:
+        """Return what is known of a run, in the order of the labels."""
+        found = self._rounds.get(run, {})
+        return [found[wanted] for wanted in sorted(found)]
+
+    def add(self, run: Run, point: Point) -> None:
+        """Append one round."""
+        line: Point = dict(zip(KEYS, run, strict=True)) | point
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._rounds.setdefault(run, {})[point["wanted"]] = line
+
+    def forget(self, run: Run) -> None:
+        """Take a run as not begun."""
+        self._rounds.pop(run, None)
+
+    @property
+    def runs(self) -> dict[Run, list[Point]]:
+        """All that is known."""
+        return {run: self.rounds(run) for run in self._rounds}
 
 
-def labels_for(labels: tuple[int, ...], pool: int) -> tuple[int, ...]:
-    """The points of a curve: at most half of the pool."""
-    return tuple(count for count in labels if count <= pool // 2)
+def grid(arguments: argparse.Namespace) -> Iterator[Run]:
+    """Yield all runs, the most telling first."""
+    head = [
+        pair for pair in FIRST_OF_ALL if pair[1] in {*arguments.strategies, "random"}
+    ]
+    tail = [(HOPE[0], name) for name in arguments.strategies]
+    first = arguments.seeds[0]
+    for seed in arguments.seeds:
+        for name in arguments.sets:
+            # One with everything labelled is enough: it is what shares are shares of.
+            ceilings = [(REFERENCE[0], ALL), (HOPE[0], ALL)] if seed == first else []
+            for method, strategy in head + ceilings:
+                yield name, method, strategy, seed
+    for seed in arguments.seeds:
+        for name in arguments.sets:
+            for method, strategy in tail:
+                if (method, strategy) not in head:
+                    yield name, method, strategy, seed
 
 
-def run_grid(arguments: argparse.Namespace, saved: Result) -> None:
-    """Run what is missing, seed by seed, so that a table is fair at any time."""
+def run_grid(arguments: argparse.Namespace, journal: Journal) -> None:
+    """Run what is missing, until the minutes are over."""
     device = pick_device(arguments.device)
-    begun = time.monotonic()
-    done = {_key(run) for run in saved["runs"] if run["done"]}
-    saved["runs"] = [run for run in saved["runs"] if run["done"]]
-    grid = itertools.product(
-        arguments.seeds, arguments.sets, pairs(tuple(arguments.strategies))
-    )
-    with tempfile.TemporaryDirectory() as temporary:
-        for seed, name, (method, strategy) in grid:
-            key = (name, method, strategy, seed)
-            late = time.monotonic() - begun >= 60 * (arguments.minutes or np.inf)
-            if key in done or (strategy == "all" and seed != arguments.seeds[0]):
-                continue
-            if late:
-                print(f"The {arguments.minutes} minutes are over; run again to go on.")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    journal.mend()
+    read = time.process_time if arguments.clock == "cpu" else time.monotonic
+    ends = read() + 60 * (arguments.minutes or np.inf)
+    work = arguments.out.with_suffix(".work")
+    for run in grid(arguments):
+        plan = plan_of(arguments, run)
+        past = journal.rounds(run)
+        if len(past) == len(plan.labels):
+            continue
+        base = make_base(
+            plan.data,
+            work / run[0],
+            pool=arguments.pool,
+            validation=arguments.validation,
+            test=arguments.test,
+        )
+        home = work / "-".join(map(str, run))
+        if past and not home.exists():
+            journal.forget(run)
+            past = []
+        for point in simulate(plan, base, home, device, past):
+            journal.add(run, point)
+            told = f"{point['labelled']} labelled, Dice {point['dice']:.4f}"
+            print(f"{' '.join(map(str, run))}: {told}", flush=True)
+            if read() >= ends:
+                print("The minutes are over; the same command goes on.")
                 return
-            data = (arguments.data / name).resolve()
-            base = make_base(
-                data,
-                Path(temporary) / name,
-                pool=arguments.pool,
-                validation=arguments.validation,
-                test=arguments.test,
-            )
-            labels = labels_for(tuple(arguments.labels), pool_size(data, arguments))
-            plan = plan_of(arguments, data, method, strategy, seed, labels)
-            run: Result = dict(zip(KEYS, key, strict=True)) | {
-                "points": [],
-                "done": False,
-            }
-            saved["runs"].append(run)
-            with tempfile.TemporaryDirectory() as home:
-                for point in simulate(plan, base, Path(home) / "project", device):
-                    run["points"].append(point)
-                    _save(arguments.out, saved)
-                    print(
-                        f"{name} {method} {strategy} seed {seed}: "
-                        f"{point['labelled']} labelled, Dice {point['dice']:.4f}",
-                        flush=True,
-                    )
-            run["done"] = True
-            _save(arguments.out, saved)
+        shutil.rmtree(home)
 
 
-def plan_of(
-    arguments: argparse.Namespace,
-    data: Path,
-    method: str,
-    strategy: str,
-    seed: int,
-    labels: tuple[int, ...],
-) -> Plan:
-    """Return one run; with everything labelled, all rounds' time goes into one."""
-    everything = strategy == "all"
-    times = len(labels) if everything else 1
+def plan_of(arguments: argparse.Namespace, run: Run) -> Plan:
+    """Return what one run does."""
+    name, method, strategy, seed = run
+    data = (arguments.data / name).resolve()
+    splits = json.loads((data / "meta.json").read_text())["splits"]
+    aside = 0 if "val" in splits else arguments.validation
+    pool = min(arguments.pool, len(splits["train"]) - aside)
+    # At most half of the pool: with most of it labelled there is nothing to choose.
+    labels = tuple(count for count in arguments.labels if count <= pool / 2)
+    rounds = (arguments.first, *[1.0] * (len(labels) - 1))
+    if strategy == ALL:
+        labels, rounds = labels[-1:], (sum(rounds),)
+    changed = json.loads(arguments.settings)
+    changed = changed | {
+        "frame": changed.get("frame", {}) | {"size": arguments.size},
+        "train": changed.get("train", {}) | {"threads": arguments.threads},
+    }
     return Plan(
         data,
         method,
         strategy,
         seed,
-        labels[-1:] if everything else labels,
-        None if arguments.steps else arguments.seconds * times,
-        arguments.steps * times if arguments.steps else None,
-        ModelSettings.model_validate(json.loads(arguments.settings)),
+        labels,
+        None if arguments.steps else arguments.seconds,
+        rounds,
+        arguments.steps or None,
+        arguments.clock,
+        ModelSettings.model_validate(changed),
     )
-
-
-def pool_size(data: Path, arguments: argparse.Namespace) -> int:
-    """How many training images there will be, about."""
-    count = len(json.loads((data / "meta.json").read_text())["splits"]["train"])
-    return int(min(arguments.pool, max(1, count - arguments.validation)))
-
-
-# ------------------------------------------------------------------------ report
-KEYS = ("data", "method", "strategy", "seed")
-
-
-def report(saved: Result) -> str:
-    """Return the results as Markdown: a table a data set, then what it shows."""
-    setting = saved["setting"]
-    lines = [f"`{setting['command']}` on {setting['machine']}, {setting['date']}."]
-    if setting["reduced"]:
-        lines.append(f"**Reduced grid**: {setting['reduced']}.")
-    for name in dict.fromkeys(run["data"] for run in saved["runs"]):
-        lines += ["", f"### {name}", "", *_table(saved, name)]
-    return "\n".join([*lines, "", *verdicts(saved)])
-
-
-def _table(saved: Result, name: str) -> list[str]:
-    mine = [run for run in saved["runs"] if run["data"] == name and run["done"]]
-    full = full_dice(mine)
-    counts = sorted(
-        {p["labelled"] for r in mine if r["strategy"] != "all" for p in r["points"]}
-    )
-    head = [
-        "method",
-        "strategy",
-        "seeds",
-        *map(str, counts),
-        "area",
-        "90 %",
-        "95 %",
-        "minutes",
-        "against random",
-    ]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for method, strategy in dict.fromkeys((r["method"], r["strategy"]) for r in mine):
-        runs = _of(mine, method, strategy)
-        if strategy == "all":
-            lines.append(f"| {method} | all | {len(runs)} | Dice {full[method]:.4f} |")
-            continue
-        cells = [method, strategy, str(len(runs))]
-        for count in counts:
-            dices = [p["dice"] for r in runs for p in r["points"] if _at(p, count)]
-            cells.append(f"{np.mean(dices):.3f} ± {np.std(dices):.3f}" if dices else "")
-        cells.append(f"{np.mean([_area(run) for run in runs]):.4f}")
-        best = max(full.values(), default=None)
-        cells += [_needed(runs, best and share * best) for share in (0.90, 0.95)]
-        cells.append(f"{np.mean([r['points'][-1]['minutes'] for r in runs]):.0f}")
-        cells.append(against(runs, _of(mine, method, "random")))
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
-def full_dice(runs: list[Result]) -> dict[str, float]:
-    """Method -> Dice with everything labelled."""
-    return {
-        run["method"]: float(run["points"][-1]["dice"])
-        for run in runs
-        if run["strategy"] == "all" and run["points"]
-    }
-
-
-def against(runs: list[Result], chance: list[Result]) -> str:
-    """Compare areas under the curve with chance, seed by seed, in words."""
-    areas = {run["seed"]: _area(run) for run in chance}
-    apart = [_area(r) - areas[r["seed"]] for r in runs if r["seed"] in areas]
-    if not apart or runs == chance:
-        return ""
-    mean = 100 * float(np.mean(apart))
-    if len(apart) < 2:
-        return f"{mean:+.2f} Dice (one seed)"
-    error = 100 * float(np.std(apart, ddof=1) / np.sqrt(len(apart)))
-    word = "wins" if mean > 2 * error else "loses" if mean < -2 * error else "as good"
-    return f"{mean:+.2f} ± {error:.2f} Dice: {word}"
-
-
-def verdicts(saved: Result) -> list[str]:
-    """Say for each data set whether what was hoped for was found."""
-    lines = []
-    for name in dict.fromkeys(run["data"] for run in saved["runs"]):
-        mine = [run for run in saved["runs"] if run["data"] == name and run["done"]]
-        best = max(full_dice(mine).values(), default=None)
-        if best is None:
-            continue
-        wanted = 0.95 * best
-        needed = {pair: _median_needed(_of(mine, *pair), wanted) for pair in
-                  (REFERENCE, HOPE)}  # fmt: skip
-        said = {
-            pair: "never" if value is None else f"{value:.0f} images"
-            for pair, value in needed.items()
-        }
-        lines.append(
-            f"- {name}: 95 % of the full-label Dice ({wanted:.3f}) is reached by "
-            f"{HOPE[1]} + {HOPE[0]} with {said[HOPE]}, by {REFERENCE[1]} + "
-            f"{REFERENCE[0]} with {said[REFERENCE]}."
-        )
-    return lines
-
-
-def plot(saved: Result, path: Path) -> None:
-    """Draw Dice against images labelled, one panel a data set."""
-    from matplotlib.figure import Figure
-
-    names = list(dict.fromkeys(run["data"] for run in saved["runs"]))
-    figure = Figure(figsize=(5.2 * len(names), 4), dpi=110, layout="constrained")
-    for axis, name in zip(
-        figure.subplots(1, len(names), squeeze=False)[0], names, strict=True
-    ):
-        mine = [run for run in saved["runs"] if run["data"] == name and run["done"]]
-        for method, strategy in dict.fromkeys(
-            (run["method"], run["strategy"]) for run in mine
-        ):
-            runs = _of(mine, method, strategy)
-            if strategy == "all":
-                full = float(runs[0]["points"][-1]["dice"])
-                axis.axhline(full, color="0.6", lw=0.8, ls=":")
-                continue
-            counts = sorted({p["labelled"] for r in runs for p in r["points"]})
-            means = [
-                np.mean([p["dice"] for r in runs for p in r["points"] if _at(p, c)])
-                for c in counts
-            ]
-            style = "--" if method == REFERENCE[0] else "-"
-            axis.plot(counts, means, style, marker=".", label=f"{method}, {strategy}")
-        axis.set(title=name, xlabel="images labelled", ylabel="Dice on the test split")
-        axis.legend(fontsize=7)
-    figure.savefig(path)
-
-
-def _of(runs: list[Result], method: str, strategy: str) -> list[Result]:
-    return [r for r in runs if (r["method"], r["strategy"]) == (method, strategy)]
-
-
-def _at(point: Result, count: int) -> bool:
-    return bool(point["labelled"] == count)
-
-
-def _curve(run: Result) -> tuple[list[float], list[float]]:
-    points = run["points"]
-    return [p["labelled"] for p in points], [p["dice"] for p in points]
-
-
-def _area(run: Result) -> float:
-    return area_under(*_curve(run))
-
-
-def _median_needed(runs: list[Result], wanted: float) -> float | None:
-    found = [labels_needed(*_curve(run), wanted) for run in runs]
-    reached = [np.inf if value is None else value for value in found]
-    middle = float(np.median(reached)) if reached else np.inf
-    return None if np.isinf(middle) else middle
-
-
-def _needed(runs: list[Result], wanted: float | None) -> str:
-    if wanted is None:
-        return ""
-    middle = _median_needed(runs, wanted)
-    return "never" if middle is None else f"{middle:.0f}"
-
-
-def _key(run: Result) -> tuple[Any, ...]:
-    return tuple(run[key] for key in KEYS)
-
-
-def _save(path: Path, saved: Result) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(saved, indent=1))
-    partial.replace(path)
 
 
 def parse() -> argparse.Namespace:
     """Read the command line; what is not given follows from the machine."""
-    few = (os.cpu_count() or 1) <= FEW_CORES
-    usual = REDUCED if few else FULL
+    usual = REDUCED if (os.cpu_count() or 1) <= FEW_CORES else FULL
     default = os.environ.get("LGSSL_DATA", "../shared/data")
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(default))
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument(
-        "--strategies", nargs="+", choices=STRATEGIES, default=usual["strategies"]
+        "--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES)
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--labels", nargs="+", type=int, default=usual["labels"])
-    parser.add_argument("--seconds", type=float, default=usual["seconds"])
+    parser.add_argument(
+        "--seconds", type=float, default=usual["seconds"], help="of a round's training"
+    )
     parser.add_argument("--steps", type=int, default=0, help="a round; not seconds")
+    parser.add_argument(
+        "--first",
+        type=float,
+        default=usual["first"],
+        help="how many rounds' time the first one has, from fresh weights",
+    )
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default=usual["clock"], help="of seconds"
+    )
     parser.add_argument("--pool", type=int, default=usual["pool"])
     parser.add_argument("--test", type=int, default=usual["test"])
     parser.add_argument(
         "--validation", type=int, default=usual["validation"], help="0: as in life"
     )
+    parser.add_argument(
+        "--size", type=int, default=usual["size"], help="pixels; 0: from the data"
+    )
+    parser.add_argument("--threads", type=int, default=usual["threads"])
     parser.add_argument("--settings", default="{}", help="of the model, as JSON")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--minutes", type=float, help="of all; none: to the end")
@@ -351,50 +251,42 @@ def parse() -> argparse.Namespace:
 
 def setting_of(arguments: argparse.Namespace) -> Result:
     """Return what a table must say about itself."""
-    reduced = [
-        f"{name} {getattr(arguments, name)} instead of {FULL[name]}"
-        for name in ("pool", "test", "validation", "seconds")
-        if getattr(arguments, name) < FULL[name]
-    ]
-    missing = [s for s in FULL["strategies"] if s not in arguments.strategies]
-    if missing:
-        reduced.append(f"without {', '.join(missing)}")
-    if set(arguments.labels) < set(FULL["labels"]):
-        reduced.append(
-            f"trained at {', '.join(map(str, arguments.labels))} labels only"
-        )
-    a_round = (
-        f"--steps {arguments.steps}"
-        if arguments.steps
-        else (f"--seconds {arguments.seconds:g}")
-    )
-    return {
-        "command": f"python benchmarks/label_efficiency.py {a_round}",
-        "reduced": "; ".join(reduced),
-        "validation": arguments.validation,
-        "settings": json.loads(arguments.settings),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    now = {name: getattr(arguments, name) for name in (*FULL, "steps")}
+    now["settings"] = json.loads(arguments.settings)
+    kind = "GPU" if pick_device(arguments.device).torch.type == "cuda" else "CPU"
+    return now | {
+        "full": FULL,
+        "machine": f"{kind}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"torch {torch.__version__}",
         "date": datetime.date.today().isoformat(),
     }
+
+
+def _run_of(line: Point) -> Run:
+    return line["data"], line["method"], line["strategy"], line["seed"]
 
 
 def main() -> None:
     """Run what is missing, then print the table and draw the curves."""
     arguments = parse()
-    saved: Result = {"setting": setting_of(arguments), "runs": []}
-    if arguments.out.exists():
-        saved = json.loads(arguments.out.read_text())
-        now = setting_of(arguments) | {"date": saved["setting"]["date"]}
-        if not arguments.report and now != saved["setting"]:
+    if arguments.report and not arguments.out.exists():
+        raise SystemExit(f"'{arguments.out}' is not there yet; run without --report.")
+    now = setting_of(arguments)
+    journal = Journal(arguments.out, now)
+    if not arguments.report:
+        if now | {"date": ""} != journal.setting | {"date": ""}:
             raise SystemExit(
                 f"'{arguments.out}' was measured with other settings; a table is never "
                 "mixed. Give another --out."
             )
-    if not arguments.report:
-        run_grid(arguments, saved)
-    print(report(saved))
-    if any(run["done"] for run in saved["runs"]):
-        plot(saved, arguments.out.with_suffix(".png"))
+        run_grid(arguments, journal)
+    for name in FULL:
+        setattr(arguments, name, journal.setting[name])
+    wanted = {run: len(plan_of(arguments, run).labels) for run in journal.runs}
+    whole = {run: p for run, p in journal.runs.items() if len(p) == wanted[run]}
+    print(report(journal.setting, whole))
+    if whole:
+        plot(whole, arguments.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

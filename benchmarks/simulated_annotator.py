@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image as Picture
@@ -28,16 +28,19 @@ from src_core.rounds import (
 )
 from src_core.rounds.choose import next_picks
 from src_core.rounds.round import Round
-from src_core.rounds.survey import Limits, training_images
+from src_core.rounds.survey import Limits, take_in_looks, training_images
 from src_core.store import Project
 from src_core.types import Image, MaskStatus, Source, SourceKind, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from src_core.config import ModelSettings
     from src_core.devices import Device
+
+Point = dict[str, Any]
+"""One round of one run, as plain values."""
 
 WHO = "truth"
 LOOKING, A_PIXEL, AT_MOST = 5.0, 0.02, 180.0
@@ -60,8 +63,13 @@ class Plan:
         Labelled images at which a model is trained.
     seconds : float or None
         Of training a round.
+    rounds : tuple of float
+        As many as `labels`: how many times as long each training is. The first one has
+        nothing to start from.
     steps : int or None
         Instead of seconds.
+    clock : str
+        What seconds are: ``"wall"``, or ``"cpu"`` of this process.
     settings : ModelSettings
         Of the model; method and seed are filled in.
     """
@@ -72,16 +80,22 @@ class Plan:
     seed: int
     labels: tuple[int, ...]
     seconds: float | None
+    rounds: tuple[float, ...]
     steps: int | None
+    clock: Literal["wall", "cpu"]
     settings: ModelSettings
 
-    def request(self) -> RoundRequest:
-        """Return what a round is asked for."""
+    def request(self, wanted: int) -> RoundRequest:
+        """Return what the training with so many labelled images is asked for."""
+        rounds = self.rounds[self.labels.index(wanted)]
         settings = self.settings.model_copy(
             update={"method": self.method, "seed": self.seed}
         )
-        minutes = None if self.seconds is None else self.seconds / 60
-        return RoundRequest(settings=settings, minutes=minutes, steps=self.steps)
+        minutes = None if self.seconds is None else rounds * self.seconds / 60
+        steps = None if self.steps is None else round(rounds * self.steps)
+        return RoundRequest(
+            settings=settings, minutes=minutes, steps=steps, clock=self.clock
+        )
 
 
 class Truth:
@@ -154,12 +168,15 @@ def make_base(
                     pixels, name=name, axes=axes, group=groups[name], split=split
                 )
                 if split is not Split.TRAIN:
-                    annotate(project, truth, image, None)
+                    annotate(project, truth, image, None, timed=False)
+        take_in_looks(project, Limits())
     partial.rename(folder)
     return folder
 
 
-def simulate(plan: Plan, base: Path, folder: Path, device: Device) -> Iterator[dict]:
+def simulate(
+    plan: Plan, base: Path, folder: Path, device: Device, past: Sequence[Point]
+) -> Iterator[Point]:
     """Live through one project, and yield each round's figures.
 
     Parameters
@@ -169,45 +186,69 @@ def simulate(plan: Plan, base: Path, folder: Path, device: Device) -> Iterator[d
     base : Path
         As :func:`make_base` leaves it; copied.
     folder : Path
-        Where the copy goes.
+        Where the copy goes, or lies since an earlier run that was stopped.
     device : Device
         Where to train.
+    past : sequence of dict
+        The rounds that this earlier run had finished; begun anew without them.
     """
-    shutil.copytree(base, folder)
-    truth, spent = Truth(plan.data), 0.0
+    if not past or not (folder / "ledger.sqlite").exists():
+        past = ()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(base, folder)
     with Project.open(folder, mode="rw", who=WHO) as project:
-        for wanted in plan.labels:
-            started = time.monotonic()
-            predictor = _load(project, device)
-            chosen = _choose(project, plan, predictor, wanted)
-            looked = time.monotonic() - started
-            for image in chosen:
-                spent += annotate(project, truth, image, predictor)
-            ensure_validation(project, WHO)
-            result = Round(project, plan.request(), device).run()
-            if result.verdict.promoted:
-                reason = result.verdict.reason
-                promote(project, result.version, who=WHO, reason=reason)
-            model = _load(project, device)
-            scores = evaluate(project, model, Split.TEST)
-            yield {
-                "labelled": _labelled(project),
-                "dice": scores["mean"]["dice"],
-                "targets": {n: s["dice"] for n, s in scores["targets"].items()},
-                "minutes": spent / 60,
-                "promoted": result.verdict.promoted,
-                "steps": result.steps,
-                "train_seconds": result.seconds,
-                "choosing_seconds": round(looked, 2),
-                "images": [image.name for image in chosen],
-            }
+        if past and promoted(project) != past[-1]["answers"]:
+            # A round that was cut off after its promotion is lived through again.
+            promote(project, past[-1]["answers"], who=WHO, reason="to go on from here")
+        for wanted in plan.labels[len(past) :]:
+            yield _one_round(project, plan, device, wanted)
+
+
+def _one_round(project: Project, plan: Plan, device: Device, wanted: int) -> Point:
+    """Choose, label, train and judge."""
+    began = time.process_time()
+    predictor = _load(project, device)
+    chosen = _choose(project, plan, predictor, wanted)
+    looked = time.process_time() - began
+    truth = Truth(plan.data)
+    for image in chosen:
+        annotate(project, truth, image, predictor)
+    ensure_validation(project, WHO)
+    result = Round(project, plan.request(wanted), device).run()
+    if result.verdict.promoted:
+        promote(project, result.version, who=WHO, reason=result.verdict.reason)
+    model = _load(project, device)
+    assert model is not None, "the first version always answers"
+    scores: Any = evaluate(project, model, Split.TEST)
+    return {
+        "wanted": wanted,
+        "labelled": _labelled(project),
+        "dice": scores["mean"]["dice"],
+        "targets": {name: score["dice"] for name, score in scores["targets"].items()},
+        "minutes": sum(effort.seconds for effort in project.efforts()) / 60,
+        "answers": promoted(project),
+        "promoted": result.verdict.promoted,
+        "steps": result.steps,
+        "train_seconds": result.seconds,
+        "choosing_seconds": round(looked, 2),
+        "round_seconds": round(time.process_time() - began, 2),
+        "images": [image.name for image in chosen],
+    }
 
 
 def annotate(
-    project: Project, truth: Truth, image: Image, predictor: Predictor | None
-) -> float:
-    """Finish an image for every target; return the seconds that a person would take."""
-    masks, spent = truth.masks(image.name), 0.0
+    project: Project,
+    truth: Truth,
+    image: Image,
+    predictor: Predictor | None,
+    *,
+    timed: bool = True,
+) -> None:
+    """Finish an image for every target, in the seconds that a person would take.
+
+    Where these are not of this project's history (`timed` is False) it takes none.
+    """
+    masks = truth.masks(image.name)
     targets = [project.target(name) for name in masks]
     answers = {}
     if predictor is not None:
@@ -238,10 +279,8 @@ def annotate(
             status=MaskStatus.DONE if mask.any() else MaskStatus.EMPTY,
             source=source,
             parent=parent,
-            seconds_spent=seconds,
+            seconds_spent=seconds if timed else 0.0,
         )
-        spent += seconds
-    return spent
 
 
 def _choose(
