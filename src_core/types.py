@@ -81,14 +81,19 @@ class Image:
     origin : tuple of float
         Position of the first voxel's centre, as `spacing`.
     orientation : str
-        Anatomical direction in which each spatial axis grows, such as ``"LPS"``
-        letters in the axes' order, or ``""`` where it is unknown.
+        The letter (of LRPASI) towards which each spatial axis grows: ``"SPL"`` for
+        axes z, y, x; ``""`` where nothing tells what is left and right.
     group : str
         The patient, or what else must not be divided between splits.
     split : Split
         What the image is for.
     caption : str
         A sentence about this very image, or ``""``.
+    direction : tuple of float
+        Row-major 3x3, a unit vector in L, P, S for each column z, y, x, where the
+        axes are oblique; ``()`` where `orientation` says it all.
+    modality : str
+        DICOM's word for what took it, such as ``"CT"``; ``""`` where it is unknown.
     """
 
     id: str
@@ -104,6 +109,8 @@ class Image:
     group: str = ""
     split: Split = Split.TRAIN
     caption: str = ""
+    direction: tuple[float, ...] = ()
+    modality: str = ""
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
@@ -123,11 +130,15 @@ class Target:
         The name shown to people.
     prompts : tuple of str
         Wordings that mean this target; the first is the usual one.
+    window : str
+        How CT is shown where this target is looked for: the name of a preset, such
+        as ``"lung"``; ``""`` lets its wordings decide.
     """
 
     id: str
     name: str
     prompts: tuple[str, ...] = ()
+    window: str = ""
 
     @property
     def wordings(self) -> tuple[str, ...]:

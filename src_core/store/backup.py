@@ -1,7 +1,8 @@
 """A whole project as one file, and back again.
 
 The archive is a plain zip without compression (chunks are compressed already):
-``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.json``.
+``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.json`` and
+``references/``, which name patients to whoever has the hospital's archive.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from src_core.files import (
 from src_core.store import groups, images
 from src_core.store.catalogue import Catalogue
 from src_core.store.guard import contained
-from src_core.store.layout import make_folders
+from src_core.store.layout import REFERENCES, make_folders
 from src_core.store.ledger import FILE_NAME, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_ROOTS: Final = ("images/", "models/")
+_ROOTS: Final = ("images/", "models/", f"{REFERENCES}/")
 _FILES: Final = (FILE_NAME, groups.FILE_NAME)
 _BLOCK: Final = 1 << 20
 
@@ -81,6 +82,8 @@ def _members(root: Path, copy: Path, names: bool) -> Iterator[tuple[Path, str]]:
             yield from _walk(root, f"models/{version.name}")
     if names and (root / groups.FILE_NAME).exists():
         yield root / groups.FILE_NAME, groups.FILE_NAME
+    if names:
+        yield from _walk(root, REFERENCES)
 
 
 def _walk(root: Path, name: str) -> Iterator[tuple[Path, str]]:

@@ -87,6 +87,26 @@ def check_pixels(
     return steps, start
 
 
+def check_direction(
+    direction: Sequence[float], orientation: str, axes: str
+) -> tuple[float, ...]:
+    """Check the oblique axes of a volume.
+
+    Raises
+    ------
+    BadInputError
+        When they are not nine finite numbers, or nothing says where they are.
+    """
+    numbers = tuple(float(value) for value in direction)
+    fits = len(numbers) == 9 and "z" in axes and len(orientation) == 3
+    if numbers and not (fits and all(map(math.isfinite, numbers))):
+        raise BadInputError(
+            f"The direction {numbers} is not usable: give nine numbers for a volume "
+            "whose orientation is known, or none."
+        )
+    return numbers
+
+
 def native(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels with little-endian items, as they are stored and hashed."""
     return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
@@ -189,11 +209,28 @@ def write_image(root: Path, image: Image, pixels: NDArray[Any]) -> None:
     StoreError
         When the disk is full; nothing is left behind.
     """
+    adopt(root, image, stage(root, image, pixels))
+
+
+def stage(root: Path, image: Image, pixels: NDArray[Any]) -> Path:
+    """Write an image's folder, whole and durable, where nobody sees it yet.
+
+    Any process may do so while one has the project open for writing.
+
+    Returns
+    -------
+    Path
+        The folder, which `adopt` puts in its place.
+
+    Raises
+    ------
+    StoreError
+        When the disk is full; nothing is left behind.
+    """
     import zarr
     from zarr.codecs import ZstdCodec
     from zarr.storage import LocalStore
 
-    final = contained(root, folder_name(image.id))
     with clear_disk_errors(root):
         temporary = Path(tempfile.mkdtemp(prefix="import-", dir=root / "tmp"))
         try:
@@ -211,14 +248,30 @@ def write_image(root: Path, image: Image, pixels: NDArray[Any]) -> None:
             )
             array[...] = native(pixels)
             seal_tree(temporary)
+        except BaseException:
+            discard(temporary)
+            raise
+    return temporary
+
+
+def adopt(root: Path, image: Image, folder: Path) -> None:
+    """Put a staged folder in its place, or remove it if that cannot be done."""
+    final = contained(root, folder_name(image.id))
+    with clear_disk_errors(root):
+        try:
             if final.exists():
                 shutil.rmtree(final)
-            temporary.replace(final)
+            folder.replace(final)
             fsync_folder(final.parent)
         except BaseException:
-            with suppress(OSError):
-                shutil.rmtree(temporary)
+            discard(folder)
             raise
+
+
+def discard(folder: Path) -> None:
+    """Remove a staged folder."""
+    with suppress(OSError):
+        shutil.rmtree(folder)
 
 
 def open_pixels(root: Path, image: Image) -> zarr.Array[Any]:

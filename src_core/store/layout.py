@@ -18,7 +18,11 @@ from src_core.store.schema import SCHEMA
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDERS: Final = ("images", "models", "jobs", "logs", "cache", "journal", "tmp")
+REFERENCES: Final = "references"
+FOLDERS: Final = (
+    *("images", "models", "jobs", "logs", "cache", "journal", "tmp"),
+    REFERENCES,
+)
 _UNFINISHED: Final = f"{FILE_NAME}.new"
 
 

@@ -17,10 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from src_core.errors import BadInputError, NotFoundError, ReadOnlyError
-from src_core.store import changes, documents, images, records
+from src_core.store import changes, documents, images, records, staging
 from src_core.store.layout import is_project, make_folders, make_project, sweep
 from src_core.store.ledger import FILE_NAME, Ledger
 from src_core.store.lock import ProjectLock, user_name
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from src_core.store.staging import Staged
     from src_core.store.verify import Finding
 
 
@@ -173,6 +172,8 @@ class Project(ProjectView):
         group: str = "",
         split: Split = Split.TRAIN,
         caption: str = "",
+        direction: Sequence[float] = (),
+        modality: str = "",
         who: str = "",
     ) -> tuple[Image, bool]:
         """Import an image once.
@@ -197,6 +198,10 @@ class Project(ProjectView):
             What the image is for; the same for a whole group.
         caption : str
             A sentence about this image.
+        direction : sequence of float
+            Nine numbers where the axes are oblique; see `Image`.
+        modality : str
+            DICOM's word for what took it, or ``""``.
         who : str
             The author.
 
@@ -216,33 +221,70 @@ class Project(ProjectView):
             When the disk is full; nothing is left behind.
         """
         self._check_writable()
-        pixels = images.native(np.asarray(pixels))
-        steps, start = images.check_pixels(pixels, axes, spacing, origin, unit)
-        dtype = pixels.dtype.name
-        sha256 = images.pixel_hash(pixels.shape, dtype, axes, pixels.__getitem__)
-        known = self._catalogue.with_hash(sha256)
+        found, stored = staging.describe(
+            pixels,
+            name=name,
+            axes=axes,
+            spacing=spacing,
+            unit=unit,
+            origin=origin,
+            orientation=orientation,
+            direction=direction,
+            modality=modality,
+        )
+        known = self._catalogue.with_hash(found.sha256)
         if known is not None:
             return known, False
+        image = self._admitted(found, group, split, caption)
+        images.write_image(self.path, image, stored)
+        self.ledger.commit(*changes.add_image(image, who or self.who))
+        return image, True
+
+    def add_staged(
+        self,
+        staged: Staged,
+        *,
+        group: str = "",
+        split: Split = Split.TRAIN,
+        caption: str = "",
+        who: str = "",
+    ) -> tuple[Image, bool]:
+        """Import an image that `stage_image` has made ready; as `add_image`.
+
+        The staged folder is used or removed, whatever comes of it.
+
+        Raises
+        ------
+        BadInputError
+            When the group is in another split.
+        """
+        try:
+            self._check_writable()
+            known = self._catalogue.with_hash(staged.image.sha256)
+            if known is not None:
+                return known, False
+            image = self._admitted(staged.image, group, split, caption)
+            images.adopt(self.path, image, staged.folder)
+            self.ledger.commit(*changes.add_image(image, who or self.who))
+            return image, True
+        finally:
+            images.discard(staged.folder)
+
+    def discard_staged(self, staged: Staged) -> None:
+        """Remove a staged image that is not wanted after all."""
+        images.discard(staged.folder)
+
+    def _admitted(self, found: Image, group: str, split: Split, caption: str) -> Image:
+        """Give an image that is new its identifier, its group and its split."""
         pseudonym = self._groups.pseudonym(group, self._catalogue.groups())
-        changes.check_group(self._catalogue, pseudonym, split, name)
-        image = Image(
-            id=records.slug(name, self._has_image, sha256),
-            name=records.clean(name, "name of an image"),
-            sha256=sha256,
-            axes=axes,
-            shape=pixels.shape,
-            dtype=dtype,
-            spacing=steps,
-            unit=unit,
-            origin=start,
-            orientation=records.clean(orientation, "orientation", empty=True),
+        changes.check_group(self._catalogue, pseudonym, split, found.name)
+        return replace(
+            found,
+            id=records.slug(found.name, self._has_image, found.sha256),
             group=pseudonym,
             split=split,
             caption=records.clean(caption, "caption", empty=True),
         )
-        images.write_image(self.path, image, pixels)
-        self.ledger.commit(*changes.add_image(image, who or self.who))
-        return image, True
 
     def update_image(
         self,
@@ -281,7 +323,12 @@ class Project(ProjectView):
         return self.ledger.commit(change, entries)
 
     def add_target(
-        self, name: str, prompts: Iterable[str] = (), who: str = ""
+        self,
+        name: str,
+        prompts: Iterable[str] = (),
+        who: str = "",
+        *,
+        window: str | None = None,
     ) -> Target:
         """Make a target known, or add wordings to one that is.
 
@@ -293,6 +340,8 @@ class Project(ProjectView):
             Wordings that mean it, the usual one first.
         who : str
             The author.
+        window : str, optional
+            How CT is shown where it is looked for; None leaves it as it is.
 
         Returns
         -------
@@ -312,6 +361,8 @@ class Project(ProjectView):
             target = replace(
                 known, prompts=tuple(dict.fromkeys((*known.prompts, *given)))
             )
+        if window is not None:
+            target = replace(target, window=records.clean(window, "window", empty=True))
         if target != known:
             change = Change(who or self.who, "target", target=target.id)
             packed = records.pack_target(target)

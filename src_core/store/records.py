@@ -117,7 +117,7 @@ def mask_prefix(image: str, target: str) -> str:
 
 def pack_image(image: Image) -> bytes:
     """An image's record, without its identifier, which is its key."""
-    fields = {
+    fields: dict[str, Any] = {
         "name": image.name,
         "sha256": image.sha256,
         "axes": image.axes,
@@ -131,6 +131,10 @@ def pack_image(image: Image) -> bytes:
         "split": str(image.split),
         "caption": image.caption,
     }
+    # Written only where there is something to say: the records of earlier programs
+    # have no such fields.
+    told = {"direction": image.direction, "modality": image.modality}
+    fields |= {name: value for name, value in told.items() if value}
     return group_node({"image": fields})
 
 
@@ -160,6 +164,10 @@ def unpack_image(key: str, data: bytes) -> Image:
             group=_text(fields["group"]),
             split=Split(fields["split"]),
             caption=_text(fields["caption"]),
+            direction=_numbers(fields["direction"], float, 9)
+            if "direction" in fields
+            else (),
+            modality=_text(fields.get("modality", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _unreadable(key) from error
@@ -167,7 +175,9 @@ def unpack_image(key: str, data: bytes) -> Image:
 
 def pack_target(target: Target) -> bytes:
     """A target's record, without its identifier, which is its key."""
-    fields = {"name": target.name, "prompts": target.prompts}
+    fields: dict[str, Any] = {"name": target.name, "prompts": target.prompts}
+    if target.window:
+        fields["window"] = target.window
     return group_node({"target": fields})
 
 
@@ -182,7 +192,8 @@ def unpack_target(key: str, data: bytes) -> Target:
     try:
         fields = attributes(data, key)["target"]
         prompts = tuple(_text(prompt) for prompt in fields["prompts"])
-        return Target(_identifier(key, TARGETS), _text(fields["name"]), prompts)
+        window = _text(fields.get("window", ""))
+        return Target(_identifier(key, TARGETS), _text(fields["name"]), prompts, window)
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(key) from error
 

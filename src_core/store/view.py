@@ -12,6 +12,7 @@ from src_core.store import documents, images, masks, records
 from src_core.store.catalogue import Catalogue
 from src_core.store.groups import GroupMap
 from src_core.store.guard import contained, is_id
+from src_core.store.layout import REFERENCES
 from src_core.store.ledger import Ledger
 from src_core.store.masks import Mask
 from src_core.store.rows import Effort
@@ -89,6 +90,11 @@ class ProjectView:
         return contained(self.path, "logs")
 
     @property
+    def references_dir(self) -> Path:
+        """Where it is kept which files of an archive images come from (0700)."""
+        return contained(self.path, REFERENCES)
+
+    @property
     def cache_dir(self) -> Path:
         """What can be made again (0700)."""
         return contained(self.path, "cache")
@@ -137,6 +143,10 @@ class ProjectView:
             names = [name for i in self._catalogue.images() for name in (i.id, i.name)]
             raise NotFoundError(_missing("image", id_or_name, names))
         return named[0]
+
+    def find_image(self, identifier: str) -> Image | None:
+        """Return one image by its identifier, None where there is none."""
+        return self._image_record(identifier)
 
     def pixels(self, image: Image | str) -> zarr.Array[Any]:
         """Open an image's pixels for reading; what is not indexed is not read.
