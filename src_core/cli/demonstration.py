@@ -97,7 +97,7 @@ def _share_out(rows: list[TableRow]) -> tuple[list[TableRow], list[TableRow]]:
         if (
             row.split is not Split.TRAIN
             or row.mask is None
-            or known.setdefault(row.image.parent.name, row.group) == row.group
+            or known.setdefault(row.image.path.parent.name, row.group) == row.group
         ):
             first.append(row)
         else:
@@ -118,10 +118,12 @@ def _correct(folder: Path, rows: list[TableRow], who: str) -> int:
         predictor = _predictor(project)
         by_name = {image.name: image for image in project.images()}
         for row in rows:
-            image, target = by_name[row.image.name], project.target(row.target)
+            image, target = by_name[row.image.path.name], project.target(row.target)
             pixels = np.asarray(project.pixels(image)[...])
             prompt = row.prompts[0]
-            answer = predictor.predict(pixels, image.axes, [prompt], key=image.id)[0]
+            answer = predictor.predict(
+                pixels, image.axes, [prompt], key=image.id, like=image
+            )[0]
             proposal = project.save_mask(
                 image.id,
                 target.id,

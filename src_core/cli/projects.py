@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +13,17 @@ import typer
 from src_core.cli.console import AsJson, ProjectFolder, Who, emit, progress_bar, user
 
 if TYPE_CHECKING:
-    from src_core.exchange import Intake
+    from src_core.exchange import Intake, IntakeOptions
     from src_core.types import Revision
+
+Take = Annotated[
+    str,
+    typer.Option(
+        help="Of a series in time (4-D NIfTI, film, cine MR): all, first, middle or a "
+        "number from 0.",
+        show_default=False,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,19 +43,27 @@ def init(project: ProjectFolder, as_json: AsJson = False) -> None:
 
 def import_(
     project: ProjectFolder,
-    table: Annotated[Path, typer.Argument(help="CSV: a row per image and target.")],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with a row per image and target; or an nnU-Net folder, or "
+            "DICOM-SEG files."
+        ),
+    ],
+    take: Take = "",
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
     """Import images, masks and targets named in a table."""
-    from src_core.exchange import import_table
+    from src_core.exchange import import_any
     from src_core.store import Project
 
     with Project.open(project, mode="rw") as opened:
         _take_in(
-            lambda notify: import_table(
-                opened, table, who=who or user(), notify=notify
+            lambda options: import_any(
+                opened, table, who=who or user(), options=options
             ),
+            take,
             as_json,
         )
 
@@ -53,37 +71,86 @@ def import_(
 def add(
     project: ProjectFolder,
     files: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    take: Take = "",
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
     """Add pictures that nobody has labelled yet."""
     from src_core.exchange import add_files
+    from src_core.imaging import Source
     from src_core.store import Project
 
+    sources = [Source.of(file) for file in files]
     with Project.open(project, mode="rw") as opened:
         _take_in(
-            lambda notify: add_files(opened, files, who=who or user(), notify=notify),
+            lambda options: add_files(
+                opened, sources, who=who or user(), options=options
+            ),
+            take,
             as_json,
         )
 
 
-def _take_in(
-    work: Callable[[Callable[[int, int], None]], Intake], as_json: bool
-) -> None:
+def _take_in(work: Callable[[IntakeOptions], Intake], take: str, as_json: bool) -> None:
+    from src_core.exchange import IntakeOptions
+
     with progress_bar() as bars:
         task = bars.add_task("importing", total=None, note="")
         intake = work(
-            lambda done, total: bars.update(task, completed=done, total=total)
+            IntakeOptions(
+                notify=lambda done, total: bars.update(
+                    task, completed=done, total=total
+                ),
+                take=take,
+            )
         )
-    failures = [f"  {path}: {reason}" for path, reason in intake.failed]
+    told = [f"  {path}: {text}" for path, text in (*intake.failed, *intake.notes)]
     emit(
         {
             "added": intake.added,
             "known": intake.known,
             "masks": intake.masks,
             "failed": [{"file": f, "reason": r} for f, r in intake.failed],
+            "notes": [{"file": f, "note": n} for f, n in intake.notes],
         },
-        "\n".join([intake.sentence, *failures]),
+        "\n".join([intake.sentence, *told]),
+        as_json=as_json,
+    )
+
+
+def target(
+    project: ProjectFolder,
+    name: Annotated[str, typer.Argument(help="Of the target.")],
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="A wording that means it.")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            help="How CT is shown for it: lung, soft-tissue, bone or brain; '' lets "
+            "its wordings decide."
+        ),
+    ] = None,
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a target known, add wordings to it, choose its CT window."""
+    from src_core.imaging.windows import preset_named, window_of_target
+    from src_core.store import Project
+
+    chosen = None if window is None else preset_named(window)
+    with Project.open(project, mode="rw") as opened:
+        found = opened.add_target(name, prompt or (), who or user(), window=chosen)
+    shown = window_of_target(found)
+    emit(
+        {
+            "target": found.name,
+            "prompts": list(found.prompts),
+            "window": found.window,
+            "shown_with": shown,
+        },
+        f"'{found.name}': CT is shown with the {shown} window; wordings: "
+        f"{', '.join(found.wordings)}.",
         as_json=as_json,
     )
 
@@ -185,16 +252,34 @@ def export(
     project: ProjectFolder,
     out: Annotated[Path, typer.Argument(help="The folder to write to.")],
     format_: Annotated[
-        str, typer.Option("--format", help="png, nifti, ome-zarr, coco.")
+        str,
+        typer.Option(
+            "--format", help="png, nifti, ome-zarr, coco, dicom-seg or table."
+        ),
     ],
+    names: Annotated[
+        bool | None,
+        typer.Option(
+            "--names/--no-names",
+            help="Copy patients' names into DICOM-SEG; asked for if not given.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write all finished masks in a format that other programs read."""
-    from src_core.exchange import export_project
+    from src_core.exchange import NAMING, ExportOptions, export_project
     from src_core.store import Project
 
+    if names is None and format_ in NAMING and not as_json and sys.stdin.isatty():
+        names = typer.confirm(
+            "Copy the patients' names, numbers and dates from the original files into "
+            "the segmentations? An archive needs them to file these with the patient.",
+            default=False,
+        )
+    options = ExportOptions(names=bool(names))
     with Project.open(project) as opened:
-        written = export_project(opened, out, format_)
+        written = export_project(opened, out, format_, options)
     emit(
         {"files": [str(path) for path in written], "format": format_},
         f"Wrote {len(written)} files to '{out}'.",
@@ -206,6 +291,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "init": init,
     "import": import_,
     "add": add,
+    "target": target,
     "history": history,
     "restore": restore,
     "verify": verify,

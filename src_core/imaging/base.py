@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+    from src_core.imaging.sources import Source
 
 MAX_DECODED_BYTES = 2**30
 """Largest decoded image, 1 GiB; checked against what the header claims, before memory
@@ -54,6 +56,14 @@ class Picture:
         axes are oblique; ``()`` where `orientation` says it all.
     lossy : bool
         Whether compression changed values, so that label values cannot be trusted.
+    modality : str
+        DICOM's word for what took it, such as ``"CT"``; ``""`` where it is unknown.
+    window : tuple of float
+        The values that whoever took it would show as black and as white, or ``()``.
+    reference : Reference or None
+        Where in an archive of DICOM files it comes from.
+    notes : tuple of str
+        What a person should know before using it, a sentence each.
     """
 
     pixels: np.ndarray
@@ -66,6 +76,10 @@ class Picture:
     group: str = ""
     direction: tuple[float, ...] = ()
     lossy: bool = False
+    modality: str = ""
+    window: tuple[float, ...] = ()
+    reference: Reference | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no other part of the program could make sense of."""
@@ -85,6 +99,50 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """What a DICOM object must say of the pictures that it was made from.
+
+    The identifiers name a patient's examination to whoever has the archive, so they
+    are kept apart from everything that leaves a project, and only with its owner.
+
+    Attributes
+    ----------
+    study, series, frame_of_reference : str
+        Unique identifiers; ``""`` where an anonymiser has removed them.
+    sop_class : str
+        What kind of object each file is.
+    instances : tuple of str
+        A file's identifier for each slice, in the picture's order along z; for
+        several frames of one file the same one again.
+    frames : tuple of int
+        Which frame of its file each slice is, from 1; ``()`` where files have one.
+    positions : tuple of (float, float, float)
+        Of each slice's first voxel in L, P, S, in millimetres; ``()`` if unknown.
+    across_down : tuple of float
+        ``ImageOrientationPatient``; ``()`` if unknown.
+    spacing : tuple of float
+        Millimetres down and across; ``()`` if unknown.
+    thickness : float
+        Of a slice in millimetres; 0 if unknown.
+    rows, columns : int
+        Of a slice.
+    """
+
+    study: str
+    series: str
+    frame_of_reference: str
+    sop_class: str
+    instances: tuple[str, ...]
+    frames: tuple[int, ...] = ()
+    positions: tuple[tuple[float, ...], ...] = ()
+    across_down: tuple[float, ...] = ()
+    spacing: tuple[float, ...] = ()
+    thickness: float = 0.0
+    rows: int = 0
+    columns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How to read.
 
@@ -92,6 +150,12 @@ class ReadOptions:
     ----------
     labels : bool
         The file holds label values: a coloured palette gives its indices.
+    part : str
+        Which picture, where a file or folder holds several; see `Source`.
+    files : tuple of Path
+        Of a DICOM series, in order, where they have been looked up already.
+    value : int or None
+        The one label that is wanted, for formats in which labels may overlap.
     salt : str
         Secret that turns a patient's identifier into a pseudonym; a project keeps
         its own, so that a patient stays one group for ever. Empty: one that is drawn
@@ -100,6 +164,9 @@ class ReadOptions:
 
     labels: bool = False
     salt: str = ""
+    part: str = ""
+    files: tuple[Path, ...] = ()
+    value: int | None = None
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -118,11 +185,14 @@ class ExportItem:
     masks : mapping of str to array
         Target's name to 0 and not 0 over the spatial axes. A target that nobody has
         looked for is not there; one that is absent is all 0.
+    person : mapping of str to str
+        DICOM attributes that name the patient, where somebody has agreed to that.
     """
 
     stem: str
     picture: Picture
     masks: Mapping[str, np.ndarray]
+    person: Mapping[str, str] = field(default_factory=dict)
 
 
 class Exporter(Protocol):
@@ -155,16 +225,32 @@ class Reader(Protocol):
         As people call it, for messages.
     suffixes : tuple of str
         Lower case, dot included.
+    folders : bool
+        Whether a folder can be one image, so that nothing is looked for inside it.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def folders(self) -> bool: ...
 
     @property
     def suffixes(self) -> tuple[str, ...]: ...
 
     def can_read(self, path: Path) -> bool:
         """Whether the file looks like one of this family; cheap."""
+        ...
+
+    def sources(self, path: Path) -> list[Source]:
+        """List the pictures in a file: volumes, frames, tiles; mostly it is one.
+
+        Raises
+        ------
+        BadInputError
+            If it is damaged.
+        MissingExtraError
+            If a library is needed that is not installed.
+        """
         ...
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
@@ -214,44 +300,3 @@ def check_size(path: Path, shape: Sequence[int], itemsize: int) -> int:
             f"of {MAX_DECODED_BYTES / 2**30:g} GiB; crop it or divide it into parts."
         )
     return size
-
-
-_METRES = {
-    "angstrom": 1e-10,
-    "å": 1e-10,
-    "nm": 1e-9,
-    "nanometer": 1e-9,
-    "um": 1e-6,
-    "µm": 1e-6,
-    "μm": 1e-6,
-    "\\u00b5m": 1e-6,
-    "micron": 1e-6,
-    "microns": 1e-6,
-    "micrometer": 1e-6,
-    "mm": 1e-3,
-    "millimeter": 1e-3,
-    "cm": 1e-2,
-    "centimeter": 1e-2,
-    "inch": 0.0254,
-    "m": 1.0,
-    "meter": 1.0,
-}
-
-
-def common_unit(units: Sequence[str]) -> tuple[tuple[float, ...], str]:
-    """Bring each axis's unit of length to one for all.
-
-    Returns
-    -------
-    factors : tuple of float
-        What to multiply each axis's lengths by.
-    unit : str
-        ``"millimeter"`` where an axis has millimetres or more, ``"micrometer"`` for
-        smaller ones, ``"pixel"`` (factors 1) where any unit is unknown.
-    """
-    metres = [_METRES.get(unit.strip().lower()) for unit in units]
-    known = [m for m in metres if m is not None]
-    if not known or len(known) < len(metres):
-        return (1.0,) * len(metres), "pixel"
-    whole, unit = (1e-3, "millimeter") if max(known) >= 1e-3 else (1e-6, "micrometer")
-    return tuple(m / whole for m in known), unit

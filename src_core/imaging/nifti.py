@@ -1,7 +1,8 @@
-"""NIfTI-1 and NIfTI-2 volumes, through nibabel."""
+"""NIfTI-1, NIfTI-2 and FreeSurfer's MGH volumes, through nibabel."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from src_core.imaging.base import (
     check_size,
     has_suffix,
 )
+from src_core.imaging.sources import CHANNELS, Source, series_in_time, wanted_number
 from src_core.imaging.space import Place, place_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _GZIP_AT_MOST = 1100
 """DEFLATE packs at most 1032 to 1: a header that claims more than that is a lie."""
 
+_ZIPPED = (".gz", ".mgz")
 _UNITS = {"mm": 1.0, "unknown": 1.0, "micron": 1e-3, "meter": 1e3}
 
 
@@ -29,69 +32,73 @@ class NiftiReader:
     """A volume as it is stored: no voxel is moved, the orientation says how it lies.
 
     The array is turned over from NIfTI's (x, y, z) to (z, y, x). Unnamed units count
-    as millimetres, which is what the programs that leave them out mean. Comments in
-    the header are not kept: they may name the patient.
+    as millimetres, which is what the programs that leave them out mean. Of a series
+    of volumes (4-D) one is read, the one that is named. Comments in the header are
+    not kept: they may name the patient.
     """
 
-    name = "NIfTI"
-    suffixes = (".nii", ".nii.gz")
+    name = "NIfTI or MGH"
+    suffixes = (".nii", ".nii.gz", ".mgh", ".mgz")
+    folders = False
 
     def can_read(self, path: Path) -> bool:
         """See `Reader`."""
         return has_suffix(path, self.suffixes)
 
+    def sources(self, path: Path) -> list[Source]:
+        """See `Reader`."""
+        count = prod(_load(path).shape[3:])
+        parts = [f"volume={n}" for n in range(count)] if count > 1 else ()
+        return series_in_time(path, parts)
+
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
-        del options  # values are label values already, and there is no patient's name
-        try:
-            import nibabel
-        except ImportError as error:
-            raise MissingExtraError(f"Reading '{path}'", "nifti") from error
-        # into memory: a mapped file that is cut off meanwhile kills the process
-        image: Any = nibabel.load(path, mmap=False)
-        shape = _volume_shape(path, image.shape)
+        image = _load(path)
+        shape = (*image.shape[:3], 1, 1, 1)[:3]
+        count = prod(image.shape[3:])
         stored = np.dtype(image.get_data_dtype())
         if stored.kind not in "iufb":
             raise BadInputError(
                 f"'{path}' stores values of type {stored}; save it as a volume of "
                 "whole or real numbers."
             )
-        _check_claim(path, image, shape, stored)
-        pixels = _values(image).reshape(shape)
+        check_size(path, shape, max(stored.itemsize, 4))
+        _check_claim(path, image, prod(shape) * count * stored.itemsize)
+        together = options.part == CHANNELS and count > 1
+        if together:
+            check_size(path, (*shape, count), max(stored.itemsize, 4))
+            pixels = _values(image, None).reshape((*shape, count)).transpose(3, 2, 1, 0)
+        else:
+            number = wanted_number(options.part, "volume", count, str(path))
+            pixels = _values(image, number).reshape(shape).transpose(2, 1, 0)
         place, unit = _place(path, image)
+        alone = together or count == 1
         return Picture(
-            pixels=np.ascontiguousarray(pixels.transpose(2, 1, 0)),
-            axes="zyx",
+            pixels=np.ascontiguousarray(pixels),
+            axes="czyx" if together else "zyx",
             spacing=place.spacing,
             unit=unit,
             origin=place.origin,
             orientation=place.orientation,
-            name=path.name,
+            name=path.name if alone else f"{path.name} {options.part}",
             direction=place.direction,
         )
 
 
-def _volume_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Drop axes of length 1 beyond the third; add them up to it."""
-    if len(shape) > 3 and max(shape[3:]) > 1:
-        raise BadInputError(
-            f"'{path}' holds {'x'.join(map(str, shape))} values, a series of volumes; "
-            "save the volume that is meant as a file of its own."
-        )
-    x, y, z = (*shape[:3], 1, 1, 1)[:3]
-    return x, y, z
+def _load(path: Path) -> Any:
+    try:
+        import nibabel
+    except ImportError as error:
+        raise MissingExtraError(f"Reading '{path}'", "nifti") from error
+    # into memory: a mapped file that is cut off meanwhile kills the process
+    return nibabel.load(path, mmap=False)
 
 
-def _check_claim(
-    path: Path, image: Any, shape: tuple[int, int, int], stored: np.dtype[Any]
-) -> None:
-    """Compare the header's claim with the limit and with what the file can hold."""
-    # scaled values are decoded to 4 bytes each
-    size = check_size(path, shape, max(stored.itemsize, 4))
-    claimed = size // max(stored.itemsize, 4) * stored.itemsize
+def _check_claim(path: Path, image: Any, claimed: int) -> None:
+    """Compare the header's claim with what the file can hold."""
     held = path.stat().st_size
     offset = int(image.dataobj.offset)
-    if has_suffix(path, (".gz",)):
+    if has_suffix(path, _ZIPPED):
         held *= _GZIP_AT_MOST
     if claimed + offset > held:
         raise BadInputError(
@@ -100,30 +107,34 @@ def _check_claim(
         )
 
 
-def _values(image: Any) -> np.ndarray[Any, Any]:
+def _values(image: Any, number: int | None) -> np.ndarray[Any, Any]:
     """Voxels after slope and intercept; whole numbers stay whole where they can."""
-    slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
+    proxy = image.dataobj
+    where: tuple[Any, ...] = (...,)
+    if len(image.shape) > 3 and number is not None:
+        where = (..., *np.unravel_index(number, image.shape[3:]))
+    slope, inter = float(proxy.slope), float(proxy.inter)
+    found = np.asarray(proxy[where])
     if (slope, inter) == (1.0, 0.0):
-        raw = np.asarray(image.dataobj.get_unscaled())
-        return raw.astype(raw.dtype.newbyteorder("="), copy=False)
-    scaled = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
+        return found.astype(found.dtype.newbyteorder("="), copy=False)
     whole = slope.is_integer() and inter.is_integer()
     if whole and image.get_data_dtype().kind in "iu":
         for kind in (np.int16, np.int32):
             limits = np.iinfo(kind)
-            if limits.min <= scaled.min() and scaled.max() <= min(limits.max, 2**24):
-                return scaled.astype(kind)
-    return scaled
+            if limits.min <= found.min() and found.max() <= min(limits.max, 2**24):
+                return found.astype(kind)
+    return found.astype(np.float32)
 
 
 def _place(path: Path, image: Any) -> tuple[Place, str]:
     """Place and unit of the voxels."""
     header = image.header
-    named = header.get_xyzt_units()[0]
-    factor = _UNITS.get(named, 1.0)
-    known = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
+    named, known = "mm", True
+    if hasattr(header, "get_xyzt_units") and "sform_code" in header:
+        named = header.get_xyzt_units()[0]
+        known = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
     affine = np.array(image.affine, dtype=float)
-    affine[:3] *= factor
+    affine[:3] *= _UNITS.get(named, 1.0)
     try:
         place = place_of(affine)
     except BadInputError as error:

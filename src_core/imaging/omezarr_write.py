@@ -8,6 +8,7 @@ import numpy as np
 
 from src_core.errors import BadInputError
 from src_core.imaging.names import Names
+from src_core.imaging.omezarr import ORIENTATIONS, OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,10 @@ ORANGE = [255, 140, 0, 255]
 
 def export_ome_zarr(items: Iterable[ExportItem], out: Path) -> list[Path]:
     """Write ``OUT/IMAGE.ome.zarr`` with ``labels/TARGET``, one level each.
+
+    Axes say how they lie in the patient as OME's RFC-4 has it, where that is known.
+    OME-Zarr has no word for oblique axes: they are written as the nearest straight
+    ones, and their true direction beside them, where `OmeZarrReader` finds it.
 
     Raises
     ------
@@ -47,7 +52,10 @@ def _write(path: Path, item: ExportItem) -> None:
 
     picture = item.picture
     whole = {"version": "0.5", "multiscales": [_multiscale(picture, picture.axes)]}
-    group = zarr.create_group(str(path), attributes={"ome": whole})
+    attributes: dict[str, Any] = {"ome": whole}
+    if picture.direction:
+        attributes[OWN] = {"direction": list(picture.direction)}
+    group = zarr.create_group(str(path), attributes=attributes)
     _array(group, picture.pixels, picture.axes)
     if not item.masks:
         return
@@ -66,7 +74,7 @@ def _write(path: Path, item: ExportItem) -> None:
                 "colors": [{"label-value": 1, "rgba": ORANGE}],
             },
         }
-        label = labels.create_group(name, attributes={"ome": about})
+        label = labels.create_group(name, attributes={**attributes, "ome": about})
         _array(label, (mask != 0).astype(np.uint8), space)
 
 
@@ -80,13 +88,21 @@ def _array(group: Any, pixels: np.ndarray, axes: str) -> None:
 
 def _multiscale(picture: Picture, axes: str) -> dict[str, Any]:
     space = picture.axes.removeprefix("c")
+    letters = dict(zip(space, picture.orientation, strict=False))
     size = dict(zip(space, picture.spacing, strict=True)) | {"c": 1.0}
-    shift = dict(zip(space, picture.origin, strict=True)) | {"c": 0.0}
+    # a place is counted the way its axis grows
+    shift = {
+        axis: -start if letters.get(axis, "") in tuple("RAI") else start
+        for axis, start in zip(space, picture.origin, strict=True)
+    } | {"c": 0.0}
     named = []
     for axis in axes:
-        entry = {"name": axis, "type": _KINDS[axis]}
+        entry: dict[str, Any] = {"name": axis, "type": _KINDS[axis]}
         if axis != "c" and picture.unit != "pixel":
             entry["unit"] = picture.unit
+        if axis in letters:
+            value = ORIENTATIONS[letters[axis]]
+            entry["orientation"] = {"type": "anatomical", "value": value}
         named.append(entry)
     steps = [
         {"type": "scale", "scale": [size[axis] for axis in axes]},

@@ -88,13 +88,33 @@ def to_uint8(pixels: NDArray[np.generic], low: float, high: float) -> NDArray[np
     """
     if pixels.dtype == np.uint8 and len(pixels) == 3:
         return np.ascontiguousarray(pixels)
-    values = np.nan_to_num(pixels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return scale_to_uint8(pixels, percentiles(pixels, low, high))
+
+
+def percentiles(
+    pixels: NDArray[np.generic], low: float, high: float
+) -> tuple[float, float]:
+    """Return the values at two percentiles, or all there are where they coincide."""
+    values = _finite(pixels)
     bottom, top = np.percentile(values, [low, high])
     if top <= bottom:  # a bright speck on black can be less than the percentile
-        bottom, top = float(values.min()), float(values.max())
-    scaled = (values - bottom) / max(top - bottom, 1e-6)
+        return float(values.min()), float(values.max())
+    return float(bottom), float(top)
+
+
+def scale_to_uint8(
+    pixels: NDArray[np.generic], bounds: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Window values so that the bounds become 0 and 255."""
+    bottom, top = bounds
+    scaled = (_finite(pixels) - bottom) / max(top - bottom, 1e-6)
     windowed: NDArray[np.uint8] = (scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return windowed
+
+
+def _finite(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = pixels.astype(np.float32)
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def into_square(pixels: NDArray[np.uint8], box: Letterbox) -> Tensor:

@@ -15,12 +15,14 @@ from src_core.imaging.base import (
     check_size,
     has_suffix,
 )
+from src_core.imaging.sources import Source, series_in_time, wanted_number
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL import Image
 
+_ANIMATED = (".png", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP")
 
 # Pillow's mode to the one decoded to; alpha is dropped, it is never anatomy
@@ -57,34 +59,29 @@ class RasterReader:
 
     name = "PNG, JPEG, BMP or WebP"
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".dib", ".webp")
+    folders = False
 
     def can_read(self, path: Path) -> bool:
         """See `Reader`."""
         return has_suffix(path, self.suffixes)
 
+    def sources(self, path: Path) -> list[Source]:
+        """See `Reader`; only some WebP and PNG files have frames."""
+        if not has_suffix(path, _ANIMATED):
+            return [Source(path)]
+        with _open(path) as picture:
+            count = int(getattr(picture, "n_frames", 1))
+        parts = [f"frame={n}" for n in range(count)] if count > 1 else ()
+        return series_in_time(path, parts)
+
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
 
-        with warnings.catch_warnings():
-            # Pillow only warns below twice its limit; here the limit is the limit
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            try:
-                picture = Image.open(path, formats=_FORMATS)
-            except (
-                Image.DecompressionBombError,
-                Image.DecompressionBombWarning,
-            ) as error:
-                raise BadInputError(
-                    f"'{path}' claims more than {Image.MAX_IMAGE_PIXELS:,} pixels; "
-                    "crop it or divide it into parts."
-                ) from error
+        picture = _open(path)
         with picture:
-            if getattr(picture, "n_frames", 1) > 1:
-                raise BadInputError(
-                    f"'{path}' holds {getattr(picture, 'n_frames', 0)} frames; save "
-                    "the one that is meant as a picture of its own."
-                )
+            count = int(getattr(picture, "n_frames", 1))
+            picture.seek(wanted_number(options.part, "frame", count, str(path)))
             check_size(path, (picture.height, picture.width), 4)
             lossy = _is_lossy(path, picture.format or "")
             pixels = _decode(ImageOps.exif_transpose(picture), options.labels)
@@ -99,9 +96,27 @@ class RasterReader:
             unit="pixel",
             origin=(0.0, 0.0),
             orientation="",
-            name=path.name,
+            name=path.name if count == 1 else f"{path.name} {options.part}",
             lossy=lossy,
         )
+
+
+def _open(path: Path) -> Image.Image:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        # Pillow only warns below twice its limit; here the limit is the limit
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return Image.open(path, formats=_FORMATS)
+        except (
+            Image.DecompressionBombError,
+            Image.DecompressionBombWarning,
+        ) as error:
+            raise BadInputError(
+                f"'{path}' claims more than {Image.MAX_IMAGE_PIXELS:,} pixels; "
+                "crop it or divide it into parts."
+            ) from error
 
 
 def _decode(picture: Image.Image, labels: bool) -> np.ndarray[Any, Any]:

@@ -36,6 +36,8 @@ class Placed(Protocol):
     def orientation(self) -> str: ...
     @property
     def unit(self) -> str: ...
+    @property
+    def direction(self) -> tuple[float, ...]: ...
 
 
 class Place(NamedTuple):
@@ -84,9 +86,27 @@ def place_of(affine: NDArray[Any]) -> Place:
         If it is singular or not finite.
     """
     matrix = _RAS_TO_LPS @ np.asarray(affine, dtype=float)
-    columns = matrix[:3, 2::-1]  # (3, zyx)
+    return place_of_columns(matrix[:3, 2::-1], matrix[:3, 3])
+
+
+def place_of_columns(columns: NDArray[Any], origin: NDArray[Any]) -> Place:
+    """Put steps in the patient into a picture's words.
+
+    Parameters
+    ----------
+    columns : (3, 3) array
+        In L, P, S and millimetres: one step along z, y and x, a column each.
+    origin : (3,) array
+        The first voxel's centre.
+
+    Raises
+    ------
+    BadInputError
+        If they are not finite, or lie in a plane.
+    """
     spacing = np.linalg.norm(columns, axis=0)
-    unusable = not np.isfinite(matrix).all() or spacing.min() <= 0
+    finite = np.isfinite(columns).all() and np.isfinite(origin).all()
+    unusable = not finite or spacing.min() <= 0
     if unusable or abs(np.linalg.det(columns / spacing)) < 1e-3:
         raise BadInputError(
             "the matrix that places its voxels in the patient is not usable; repair "
@@ -98,36 +118,73 @@ def place_of(affine: NDArray[Any]) -> Place:
     straight = np.sort(np.abs(directions), axis=0)[:2].max() < 1e-5
     return Place(
         tuple(float(s) for s in spacing),
-        tuple(float(matrix[_PLACES[a][0], 3]) for a in letters),
+        tuple(float(origin[_PLACES[a][0]]) for a in letters),
         letters,
         () if straight else tuple(float(d) for d in directions.ravel()),
     )
 
 
-def affine_of(placed: Placed) -> NDArray[np.float64]:
-    """Return the (4, 4) matrix of a place: the inverse of `place_of`.
+def columns_of(placed: Placed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return an image's steps in the patient: the inverse of `place_of_columns`.
 
-    A flat image gets a third axis of spacing 1 at the origin of the world axis that
-    is left over. Without an orientation the axes are taken as R, A, S.
+    A flat image gets a first axis of spacing 1 at the origin of the world axis that
+    is left over. Without an orientation the axes are taken to grow towards S, A, R.
+
+    Returns
+    -------
+    columns : (3, 3) array
+        In L, P, S: one step along z, y and x, a column each, in the image's unit.
+    origin : (3,) array
+        The first voxel's centre.
     """
     count = len(placed.spacing)
     letters = placed.orientation or "SAR"[-count:]
-    spacing, origin = list(placed.spacing), list(placed.origin or (0.0,) * count)
+    spacing, at = list(placed.spacing), list(placed.origin or (0.0,) * count)
     if count == 2:
         used = {_PLACES[letter][0] for letter in letters}
         letters = "LPS"[({0, 1, 2} - used).pop()] + letters
-        spacing, origin = [1.0, *spacing], [0.0, *origin]
-    matrix = np.eye(4)
-    matrix[:3, :3] = 0.0
-    oblique = getattr(placed, "direction", ())
+        spacing, at = [1.0, *spacing], [0.0, *at]
+    columns, origin = np.zeros((3, 3)), np.zeros(3)
     for column, letter in enumerate(letters):
         axis, sign = _PLACES[letter]
-        matrix[axis, 2 - column] = sign * spacing[column]
-        matrix[axis, 3] = origin[column]
-    if oblique and count == 3:
-        directions = np.asarray(oblique, dtype=float).reshape(3, 3)
-        matrix[:3, 2::-1] = directions * spacing
+        columns[axis, column] = sign * spacing[column]
+        origin[axis] = at[column]
+    if placed.direction and count == 3:
+        directions = np.asarray(placed.direction, dtype=float).reshape(3, 3)
+        columns = directions * spacing
+    return columns, origin
+
+
+def affine_of(placed: Placed) -> NDArray[np.float64]:
+    """Return the (4, 4) matrix of a place: the inverse of `place_of`."""
+    columns, origin = columns_of(placed)
+    matrix = np.eye(4)
+    matrix[:3, :3] = columns[:, ::-1]
+    matrix[:3, 3] = origin
     return np.asarray(_RAS_TO_LPS @ matrix, dtype=np.float64)
+
+
+def voxel_size(placed: Placed) -> float:
+    """Return the area or volume of a voxel in the image's unit, sheared or not."""
+    size = float(np.prod(placed.spacing))
+    if placed.direction:
+        columns = np.asarray(placed.direction, dtype=float).reshape(3, 3)
+        size *= abs(float(np.linalg.det(columns)))
+    return size
+
+
+def side_words(orientation: str) -> str:
+    """Say in a sentence what "left" and "right" mean in an image.
+
+    >>> side_words("SPL")
+    "Left and right are the patient's: the file tells how the patient lies."
+    """
+    if not orientation:
+        return (
+            "Left and right are those of the picture: its file does not tell the "
+            "patient's."
+        )
+    return "Left and right are the patient's: the file tells how the patient lies."
 
 
 def reorient(array: NDArray[Any], have: str, want: str) -> NDArray[Any]:
@@ -136,9 +193,14 @@ def reorient(array: NDArray[Any], have: str, want: str) -> NDArray[Any]:
     Parameters
     ----------
     array : array
-        One axis for each letter.
+        One axis for each letter; further ones come first and stay as they are.
     have, want : str
         Letters of the axes, such as ``"SAR"`` and ``"SPL"``.
+
+    Returns
+    -------
+    array
+        A view: nothing is copied.
 
     Raises
     ------
@@ -152,10 +214,12 @@ def reorient(array: NDArray[Any], have: str, want: str) -> NDArray[Any]:
             f"axes '{have}' cannot be turned into '{want}': they lie in different "
             "planes of the patient"
         )
+    before = array.ndim - len(have)
     order = [worlds.index(world) for world in wanted]
     flips = [
-        axis
+        before + axis
         for axis, (source, letter) in enumerate(zip(order, want, strict=True))
         if have[source] != letter
     ]
-    return np.asarray(np.flip(array.transpose(order), tuple(flips)))
+    moved = [*range(before), *(before + axis for axis in order)]
+    return np.asarray(np.flip(array.transpose(moved), tuple(flips)))

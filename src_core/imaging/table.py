@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError
+from src_core.imaging.sources import Source
 from src_core.types import Split
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ class TableRow:
     ----------
     line : int
         In the table's file, from 1.
-    image : Path
-        An existing file, or a folder that is one image.
-    mask : Path or None
-        An existing file; None: nobody has labelled this target in this image.
-    value : int or None
-        The label in the mask's file; None: anything that is not 0.
+    image : Source
+        An existing file, or a folder that is one image, or a part of either.
+    mask : Source or None
+        The same; None: nobody has labelled this target in this image.
+    value : int, tuple of int or None
+        The label in the mask's file, or several; None: anything that is not 0.
     target : str
         Its name; ``""`` only where there is no mask either.
     prompts : tuple of str
@@ -43,17 +44,20 @@ class TableRow:
         The patient, or ``""`` where the table does not tell.
     split : Split
         ``train`` where the table does not tell.
+    ignore : int or None
+        A label that says "nobody has looked here"; a mask with any of it is no truth.
     """
 
     line: int
-    image: Path
-    mask: Path | None
-    value: int | None
+    image: Source
+    mask: Source | None
+    value: int | tuple[int, ...] | None
     target: str
     prompts: tuple[str, ...]
     caption: str
     group: str
     split: Split
+    ignore: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ def parse_table(path: str | Path) -> tuple[list[TableRow], list[RowProblem]]:
     path : str or Path
         CSV with a header of `COLUMNS`, in any order; only ``image`` must be there.
         UTF-8, separated by commas, semicolons or tabs. Paths are relative to the
-        table's folder, or absolute. Empty lines are passed over.
+        table's folder, or absolute, with a part after ``#`` where a file holds
+        several images; see `Source`. Empty lines are passed over.
 
     Returns
     -------
@@ -202,15 +207,15 @@ def _row(line: int, cells: dict[str, str] | None, folder: Path) -> TableRow:
     )
 
 
-def _existing(cell: str, folder: Path, what: str) -> Path:
-    path = folder / cell
+def _existing(cell: str, folder: Path, what: str) -> Source:
     try:
-        found = path.exists()
+        source = Source.of(cell, folder)
+        found = source.path.exists()
     except (OSError, ValueError):
-        found = False
+        source, found = Source(folder / cell), False
     if not found:
-        raise _Bad(f"there is no {what} '{path}'; correct the path or remove the row")
-    return path
+        raise _Bad(f"there is no {what} '{source}'; correct the path or remove the row")
+    return source
 
 
 def _value(cell: str) -> int | None:
@@ -240,8 +245,8 @@ def _conflicts(rows: list[TableRow]) -> list[RowProblem]:
     """Find rows that contradict an earlier one."""
     found = []
     splits: dict[str, TableRow] = {}
-    images: dict[Path, TableRow] = {}
-    pairs: dict[Path, set[str]] = defaultdict(set)
+    images: dict[Source, TableRow] = {}
+    pairs: dict[Source, set[str]] = defaultdict(set)
     for row in rows:
         first = images.setdefault(row.image, row)
         mate = splits.setdefault(row.group, row) if row.group else row

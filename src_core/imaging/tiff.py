@@ -13,9 +13,10 @@ from src_core.imaging.base import (
     Picture,
     ReadOptions,
     check_size,
-    common_unit,
     has_suffix,
 )
+from src_core.imaging.sources import Source, series_in_time, wanted_number
+from src_core.imaging.units import common_unit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ _LOSSY = ("JPEG", "OJPEG", "JPEG_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RG
 
 
 class TiffReader:
-    """The first image of a file at its full resolution.
+    """The first image of a file at its full resolution; of a film, one frame.
 
     Voxel sizes come from OME or ImageJ metadata; plain resolution tags are ignored,
     because most programs write 72 dots an inch whatever was imaged. Black and white
@@ -35,10 +36,20 @@ class TiffReader:
 
     name = "TIFF"
     suffixes = (".tif", ".tiff", ".btf", ".tf8")
+    folders = False
 
     def can_read(self, path: Path) -> bool:
         """See `Reader`."""
         return has_suffix(path, self.suffixes)
+
+    def sources(self, path: Path) -> list[Source]:
+        """See `Reader`."""
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            count = _frames(tif.series[0]) if tif.series else 1
+        parts = [f"frame={n}" for n in range(count)] if count > 1 else ()
+        return series_in_time(path, parts)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
@@ -49,7 +60,9 @@ class TiffReader:
                 raise BadInputError(f"'{path}' holds no image; export it again.")
             series = tif.series[0]
             check_size(path, series.shape, np.dtype(series.dtype).itemsize)
-            pixels, axes = _decode(path, series, options.labels)
+            count = _frames(series)
+            frame = wanted_number(options.part, "frame", count, str(path))
+            pixels, axes = _decode(path, series, frame, options.labels)
             spacing, unit = _spacing(tif, spatial_axes(axes))
             lossy = series.keyframe.compression.name in _LOSSY
         return Picture(
@@ -59,12 +72,19 @@ class TiffReader:
             unit=unit,
             origin=(0.0,) * len(spacing),
             orientation="",
-            name=path.name,
+            name=path.name if count == 1 else f"{path.name} {options.part}",
             lossy=lossy,
         )
 
 
-def _decode(path: Path, series: Any, labels: bool) -> tuple[np.ndarray[Any, Any], str]:
+def _frames(series: Any) -> int:
+    """Return how many points in time there are."""
+    return int(dict(zip(series.axes, series.shape, strict=True)).get("T", 1))
+
+
+def _decode(
+    path: Path, series: Any, frame: int, labels: bool
+) -> tuple[np.ndarray[Any, Any], str]:
     """Return pixels and axes, in the order of ``"czyx"``."""
     try:
         pixels = np.asarray(series.asarray())
@@ -75,18 +95,20 @@ def _decode(path: Path, series: Any, labels: bool) -> tuple[np.ndarray[Any, Any]
                 "tiff",
             ) from error
         raise
+    names = str(series.axes)
+    if "T" in names:
+        pixels = np.take(pixels, frame, axis=names.index("T"))
+        names = names.replace("T", "")
     keep = [
         axis
-        for axis, (letter, length) in enumerate(
-            zip(series.axes, series.shape, strict=True)
-        )
+        for axis, (letter, length) in enumerate(zip(names, pixels.shape, strict=True))
         if length > 1 or letter in "YX"
     ]
-    axes = "".join(_AXES.get(series.axes[axis], "?") for axis in keep)
+    axes = "".join(_AXES.get(names[axis], "?") for axis in keep)
     if "?" in axes or len(set(axes)) < len(axes) or not {"y", "x"} <= set(axes):
         raise BadInputError(
             f"'{path}' has the axes {series.axes} of lengths {series.shape}; save one "
-            "time point or position, with at most channels, z, y and x."
+            "position, with at most channels, z, y and x."
         )
     pixels = pixels.reshape([pixels.shape[axis] for axis in keep])
     pixels, axes = _colours(pixels, axes, series.keyframe, labels)

@@ -85,7 +85,8 @@ def project(tmp_path_factory):
     path = folder / "project"
     assert lgssl("init", path, "--json") == {"project": str(path)}
     taken = lgssl("import", path, table, "--json")
-    assert taken == {"added": 12, "known": 0, "masks": 16, "failed": []}
+    expected = {"added": 12, "known": 0, "masks": 16, "failed": [], "notes": []}
+    assert taken == expected
     result = lgssl("train", path, "--method", "lg-ssl", "--steps", 3, "--json")
     assert result["version"] == "v1"
     assert result["promoted"] is True

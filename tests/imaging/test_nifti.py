@@ -114,10 +114,29 @@ def test_axes_of_length_one(tmp_path, shape, expected):
     assert read_image(tmp_path / "v.nii").pixels.shape == expected
 
 
-def test_series_and_colours_are_refused(tmp_path):
-    save(tmp_path / "t.nii", np.ones((4, 5, 6, 3), np.uint8), np.eye(4))
-    with pytest.raises(BadInputError, match="4x5x6x3 values, a series"):
-        read_image(tmp_path / "t.nii")
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("scale", [(1, 0), (2, 3), (0.5, 0)])
+def test_a_volume_of_a_series_is_chosen(tmp_path, suffix, scale):
+    path = tmp_path / f"t{suffix}"
+    values = np.arange(4 * 5 * 6 * 3, dtype=np.int16).reshape(4, 5, 6, 3)
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    image.header.set_slope_inter(*scale)
+    nibabel.save(image, path)
+    with pytest.raises(BadInputError, match=r"3 volumes; say which.*#volume=0"):
+        read_image(path)
+    with pytest.raises(BadInputError, match="no volume '3'"):
+        read_image(f"{path}#volume=3")
+    expected = np.asarray(nibabel.load(path).dataobj)
+    for number in range(3):
+        picture = read_image(f"{path}#volume={number}")
+        np.testing.assert_allclose(picture.pixels, expected[..., number].T)
+        assert picture.name == f"t{suffix} volume={number}"
+    together = read_image(f"{path}#channels")
+    assert together.axes == "czyx"
+    np.testing.assert_allclose(together.pixels, expected.T)
+
+
+def test_colours_are_refused(tmp_path):
     colours = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     save(tmp_path / "c.nii", colours, np.eye(4))
     with pytest.raises(BadInputError, match="stores values of type"):

@@ -179,7 +179,10 @@ def test_refused(tmp_path, name, spoil, message):
     assert "a.zarr" in str(caught.value)
 
 
-def test_time_series_are_refused(tmp_path):
+def test_a_frame_of_a_film_is_chosen(tmp_path):
     write(tmp_path / "a.zarr", VOLUME, "tyx")
-    with pytest.raises(BadInputError, match="one time point"):
+    with pytest.raises(BadInputError, match=f"{len(VOLUME)} frames; say which"):
         read_image(tmp_path / "a.zarr")
+    picture = read_image(f"{tmp_path / 'a.zarr'}#frame=2")
+    assert picture.axes == "yx"
+    np.testing.assert_array_equal(picture.pixels, VOLUME[2])

@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
-import numpy as np
 import pytest
 import tifffile
-import zarr
-from PIL import Image
 
 from src_core.errors import BadInputError, MissingExtraError, UserError
 from src_core.imaging import (
     READERS,
     Picture,
+    Source,
     can_read,
-    find_images,
+    find_sources,
     read_image,
-    write_mask,
 )
-from src_core.imaging.base import common_unit
+from src_core.imaging.units import common_unit
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (24, 20), dtype=np.uint8)
-
-
-def make_raster(path):
-    Image.fromarray(PIXELS).save(path)
-
-
-def make_nifti(path):
-    pytest.importorskip("nibabel")
-    write_mask(path, PIXELS > 99)
-
-
-def make_dicom(path):
-    pydicom = pytest.importorskip("pydicom")
-    data = pydicom.Dataset()
-    data.file_meta = pydicom.dataset.FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "1.2.3"
-    data.Rows, data.Columns = PIXELS.shape
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = 8
-    data.HighBit, data.PixelRepresentation = 7, 0
-    data.PixelData = PIXELS.tobytes()
-    data.save_as(path, enforce_file_format=True)
-
-
-def make_zarr(path):
-    scale = {"axes": [{"name": "y"}, {"name": "x"}], "datasets": [{"path": "0"}]}
-    about = {"ome": {"version": "0.5", "multiscales": [scale]}}
-    zarr.create_group(str(path), attributes=about).create_array("0", data=PIXELS)
-
-
-MAKERS = {
-    "a.png": make_raster,
-    "a.jpg": make_raster,
-    "a.bmp": make_raster,
-    "a.webp": make_raster,
-    "a.tif": lambda path: tifffile.imwrite(path, PIXELS, metadata=None),
-    "a.nii": make_nifti,
-    "a.nii.gz": make_nifti,
-    "a.dcm": make_dicom,
-    "a.zarr": make_zarr,
-}
+_SPEC = importlib.util.spec_from_file_location(
+    "makers", Path(__file__).with_name("makers.py")
+)
+_MADE = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_MADE)
+MAKERS, PART, PIXELS = _MADE.MAKERS, _MADE.PART, _MADE.PIXELS
+make_dicom, make_raster, make_zarr = (
+    _MADE.make_dicom,
+    _MADE.make_raster,
+    _MADE.make_zarr,
+)
 
 
 def test_each_reader_is_tried_here(tmp_path):
@@ -81,11 +48,11 @@ def test_each_reader_is_tried_here(tmp_path):
 def test_the_contract(tmp_path, name):
     MAKERS[name](tmp_path / name)
     assert can_read(tmp_path / name)
-    assert can_read(str(tmp_path / name))
-    picture = read_image(tmp_path / name)
+    picture = read_image(Source(tmp_path / name, PART.get(name, "")))
     assert isinstance(picture, Picture)
-    assert picture.name == name
-    assert picture.pixels.shape[-2:] == PIXELS.shape
+    assert picture.name.startswith(name)
+    size = (24, 24) if name in PART else PIXELS.shape
+    assert picture.pixels.shape[-2:] == size
     assert picture.pixels.dtype.isnative
     assert picture.pixels.flags.c_contiguous
     picture.pixels[...] = 0  # nobody else holds the memory
@@ -96,7 +63,7 @@ def sentence_or_size(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return read_image(path).pixels.size
+            return read_image(Source(path, PART.get(path.name, ""))).pixels.size
     except UserError as error:
         return str(error)
 
@@ -135,7 +102,7 @@ def test_a_damaged_folder_is_refused(tmp_path, mark):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.mnc", "no supported format"), ("a.txt", "no supported format")],
+    [("a.xyz", "no supported format"), ("a.txt", "no supported format")],
 )
 def test_other_formats_are_named(tmp_path, name, message):
     (tmp_path / name).write_bytes(b"something else" * 30)
@@ -161,7 +128,12 @@ def test_an_empty_file_is_refused(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("name", "module", "extra"),
-    [("a.nii", "nibabel", "nifti"), ("a.dcm", "pydicom", "dicom")],
+    [
+        ("a.nii", "nibabel", "nifti"),
+        ("a.dcm", "pydicom", "dicom"),
+        ("a.mha", "SimpleITK", "itk"),
+        ("a.svs", "tiffslide", "slides"),
+    ],
 )
 def test_a_missing_library_is_named(tmp_path, monkeypatch, name, module, extra):
     MAKERS[name](tmp_path / name)
@@ -188,8 +160,10 @@ def test_folders_are_searched_and_a_zarr_is_one_image(tmp_path):
         make_raster(tmp_path / name)
     (tmp_path / "notes.txt").write_text("notes")
     make_dicom(tmp_path / "IM1")
-    found = find_images([tmp_path, tmp_path / "a.png", tmp_path / "notes.txt"])
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+    (tmp_path / "broken.dcm").write_bytes(b"no DICOM at all")
+    found = find_sources([tmp_path, tmp_path / "a.png", tmp_path / "notes.txt"])
+    paths = [source.path.relative_to(tmp_path).as_posix() for source in found.sources]
+    assert paths == [
         "IM1",
         "a.png",
         "b.png",
@@ -197,12 +171,16 @@ def test_folders_are_searched_and_a_zarr_is_one_image(tmp_path):
         "deep/v.zarr",
         "notes.txt",
     ]
+    [(broken, reason)] = found.failed
+    assert broken.endswith("broken.dcm")
+    assert "could not be read as DICOM" in reason
 
 
 def test_importing_the_package_loads_no_format_library():
     code = (
         "import sys, src_core.imaging;"
-        "names = ('PIL', 'tifffile', 'zarr', 'nibabel', 'pydicom', 'skimage', 'torch');"
+        "names = ('PIL', 'tifffile', 'zarr', 'nibabel', 'pydicom', 'skimage', 'torch',"
+        " 'highdicom', 'SimpleITK', 'tiffslide', 'scipy');"
         "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import sample_data
 from src_core.errors import BadInputError
-from src_core.imaging import TableRow, parse_table, read_table
+from src_core.imaging import Source, TableRow, parse_table, read_table
 from src_core.types import Split
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def test_a_full_row(folder):
     assert read_table(path) == [
         TableRow(
             line=2,
-            image=folder / "a.png",
-            mask=folder / "m.png",
+            image=Source(folder / "a.png"),
+            mask=Source(folder / "m.png"),
             value=3,
             target="heart",
             prompts=("heart", "the heart"),
@@ -74,7 +74,7 @@ def test_a_row_with_the_image_alone(folder):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_columns_in_any_order_and_dialect(folder, header, line, encoding):
     (row,) = read_table(table(folder, line, header=header, encoding=encoding))
-    assert (row.image, row.mask) == (folder / "a.png", folder / "m.png")
+    assert (row.image, row.mask) == (Source(folder / "a.png"), Source(folder / "m.png"))
     assert row.target == "heart"
 
 
@@ -82,7 +82,7 @@ def test_absolute_paths_and_folders(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "v.zarr"
     elsewhere.mkdir()
     (row,) = read_table(table(folder, f"{elsewhere},,,,,,,"))
-    assert row.image == elsewhere
+    assert row.image == Source(elsewhere)
 
 
 @pytest.mark.parametrize(("cell", "value"), [("", None), ("7", 7), ("7.0", 7)])
@@ -116,7 +116,7 @@ def test_a_bad_row_is_told_with_file_line_and_reason(folder, line, reason):
     assert str(path) in str(caught.value)
     assert "line 3: " in str(caught.value)
     rows, problems = parse_table(path)
-    assert [row.image.name for row in rows] == ["b.png"]
+    assert [row.image.path.name for row in rows] == ["b.png"]
     assert [problem.line for problem in problems] == [3]
 
 
@@ -202,4 +202,4 @@ def test_any_text_gives_rows_or_a_sentence(tmp_path_factory, text):
         rows, told = [], [str(error)]
     # every line is accounted for, and a row needs an image that exists ("/" does)
     assert told or rows
-    assert all(Path(row.image).exists() for row in rows)
+    assert all(row.image.path.exists() for row in rows)

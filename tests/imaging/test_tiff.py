@@ -170,16 +170,15 @@ def test_the_first_image_of_a_pyramid_is_its_full_size(tmp_path):
 @pytest.mark.parametrize(
     ("axes", "shape"), [("TYX", (4, 6, 7)), ("TZCYX", (2, 5, 3, 6, 7))]
 )
-def test_time_series_are_refused(tmp_path, axes, shape):
+def test_a_frame_of_a_film_is_chosen(tmp_path, axes, shape):
     path = tmp_path / "t.ome.tif"
-    tifffile.imwrite(
-        path,
-        np.zeros(shape, np.uint8),
-        metadata={"axes": axes},
-        photometric="minisblack",
-    )
-    with pytest.raises(BadInputError, match="one time point"):
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    tifffile.imwrite(path, values, metadata={"axes": axes}, photometric="minisblack")
+    with pytest.raises(BadInputError, match="frames; say which"):
         read_image(path)
+    picture = read_image(f"{path}#frame=1")
+    expected = values[1].swapaxes(0, 1) if "Z" in axes else values[1]
+    np.testing.assert_array_equal(picture.pixels, expected)
 
 
 def test_a_header_that_claims_too_much_is_refused_before_memory_is_taken(tmp_path):

@@ -144,6 +144,8 @@ def decoded(kind, out):
     if kind in ("png", "nifti"):
         found = {}
         for path in out.glob("*/*"):
+            if path.name.startswith("labels."):
+                continue
             target = path.name.removesuffix(".png").removesuffix(".nii.gz")
             data = (
                 np.asarray(Image.open(path))

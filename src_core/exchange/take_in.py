@@ -1,0 +1,53 @@
+"""Whatever a person points at: a table, an nnU-Net folder, or DICOM segmentations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from src_core.errors import BadInputError
+from src_core.exchange.intake import import_rows, import_table
+from src_core.exchange.nnunet import FILE_NAME, read_nnunet
+from src_core.exchange.segmentations import import_segmentations
+from src_core.imaging import can_read, find_sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from src_core.exchange.intake import Intake, IntakeOptions
+    from src_core.store import Project
+
+
+def import_any(
+    project: Project, path: Path, *, who: str, options: IntakeOptions | None = None
+) -> Intake:
+    """Import images with masks, or masks alone, from what there is.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    path : Path
+        A table (CSV), an nnU-Net folder or its ``dataset.json``, a DICOM-SEG file,
+        or a folder of such.
+    who : str
+        Goes into the ledger.
+    options : IntakeOptions, optional
+        Progress, stop, processes.
+
+    Raises
+    ------
+    BadInputError
+        If it is none of these; what is wrong with one file is in the result.
+    """
+    if path.name == FILE_NAME or (path / FILE_NAME).is_file():
+        return import_rows(project, read_nnunet(path), who=who, options=options)
+    if path.is_dir() or can_read(path):
+        found = find_sources([path])
+        if found.segmentations:
+            return import_segmentations(project, found.segmentations, who=who)
+        raise BadInputError(
+            f"'{path}' says of no image what is in it; give a table (CSV), an nnU-Net "
+            "folder with its dataset.json, or DICOM segmentations. Pictures alone are "
+            "added with `lgssl add`."
+        )
+    return import_table(project, path, who=who, options=options)
