@@ -100,7 +100,8 @@ def steering(project: Any, predictor: Any) -> list[list[float | None]]:
         truth = read_truth(project, image.id, known.get(image.id, []))
         pixels = np.asarray(project.pixels(image)[...])
         prompts = [target.wordings[0] for target in targets]
-        masks = [p.shape_mask for p in predictor.predict(pixels, image.axes, prompts)]
+        answers = predictor.predict(pixels, image.axes, prompts, like=image)
+        masks = [answer.shape_mask for answer in answers]
         for (i, mask), (j, target) in itertools.product(
             enumerate(masks), enumerate(targets)
         ):

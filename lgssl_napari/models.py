@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from lgssl_napari.results import Answer
 from src_core.errors import memory_ran_out
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from lgssl_napari.helper import HelperLike
     from src_core.acquire import Pick
     from src_core.checkpoints import ModelCard
     from src_core.config import DeviceName
+    from src_core.imaging.planes import Pixels
     from src_core.predict import Prediction
     from src_core.store import Project
     from src_core.types import Image, Target
@@ -50,12 +50,14 @@ class ModelLike(Protocol):
 
     def predict(
         self,
-        pixels: NDArray[np.generic],
+        pixels: Pixels,
         axes: str,
         prompts: Sequence[str],
         key: str = "",
+        *,
+        like: Image | None = None,
     ) -> list[Prediction]:
-        """Answer prompts about one picture."""
+        """Answer prompts about one image."""
         ...
 
 
@@ -79,7 +81,7 @@ class Heard:
     """An answer with its arrays, which the state does not hold."""
 
     answer: Answer
-    probability: NDArray[np.float32]
+    probability: NDArray[np.floating[Any]]
 
 
 class Answers(Protocol):
@@ -132,7 +134,7 @@ class Answerer:
     def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
         """Ask a version for one prompt about one image."""
         found = project.image(image)
-        pixels = np.asarray(project.pixels(found)[...])
+        pixels = project.pixels(found)
         targets = project.targets()
         note = ""
         try:
@@ -161,10 +163,13 @@ class Answerer:
     ) -> list[Mask]:
         """Return the mask of one target by each version."""
         found, wanted = project.image(image), project.target(target)
-        pixels = np.asarray(project.pixels(found)[...])
+        pixels = project.pixels(found)
         asked = [wanted.wordings[0]]
         models = (self.model(project, version) for version in versions)
-        return [m.predict(pixels, found.axes, asked, key=image)[0].mask for m in models]
+        return [
+            m.predict(pixels, found.axes, asked, key=image, like=found)[0].mask
+            for m in models
+        ]
 
     def _keep(self, key: tuple[Path, str], model: ModelLike) -> None:
         self._models[key] = model
@@ -206,7 +211,7 @@ class AnswersAside:
 def hear(
     model: ModelLike,
     image: Image,
-    pixels: NDArray[np.generic],
+    pixels: Pixels,
     prompt: str,
     targets: Sequence[Target],
 ) -> Heard:
@@ -214,7 +219,9 @@ def hear(
     from src_core.text import match_target
 
     match = match_target(prompt, targets, model.encoder)
-    prediction = model.predict(pixels, image.axes, [prompt], key=image.id)[0]
+    prediction = model.predict(pixels, image.axes, [prompt], key=image.id, like=image)[
+        0
+    ]
     target = match.target if match and match.similarity >= TAKEN_FOR else None
     answer = Answer(
         prompt=prompt,

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from src_core.checkpoints import PresenceRule
+    from src_core.config import FrameSettings
+    from src_core.imaging.planes import Looked, Pixels, Planes
+    from src_core.imaging.prepare import Prepared
     from src_core.text import TextEncoder
+
+    Watch = Callable[[int, int], None]
+
+_NOTHING: Final = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,8 @@ class Prediction:
     Attributes
     ----------
     probability : ndarray
-        (H, W) float32 in [0, 1], or (Z, H, W) for a volume.
+        (H, W) float32 in [0, 1], or (Z, H, W) float16 for a volume, over the axes
+        that the image is stored with.
     score : float
         How sure the model is that the target is there at all, 0 to 1.
     present : bool
@@ -39,10 +48,10 @@ class Prediction:
         What the score was made of: the weaker of the two logits, and that of the
         likeliest pixel; of a volume, those of its best plane.
     plane_scores : tuple of float
-        The score of each plane of a volume; of a picture its own.
+        The score of each plane of a volume, as it stands; of a picture its own.
     """
 
-    probability: NDArray[np.float32]
+    probability: NDArray[np.floating[Any]]
     score: float
     present: bool
     version: str
@@ -90,59 +99,149 @@ class Answerer(ABC):
     def learned(self) -> frozenset[str]:
         """Ids of the targets that it has learned from finished masks."""
 
+    @property
+    @abstractmethod
+    def frame(self) -> FrameSettings:
+        """How it is shown images."""
+
+    def look_at(self, pixels: Pixels, axes: str, like: Looked | None = None) -> Planes:
+        """Return an image as it is shown; parameters as :meth:`predict`."""
+        # Not above: it brings torch, which a window never needs.
+        from src_core.imaging.planes import Planes
+
+        return Planes(pixels, axes, self.frame, like)
+
     def predict(
         self,
-        pixels: NDArray[np.generic],
+        pixels: Pixels,
         axes: str,
         prompts: Sequence[str],
         key: str = "",
+        *,
+        like: Looked | None = None,
+        watch: Watch = lambda done, total: None,
     ) -> list[Prediction]:
         """Answer prompts about one picture or volume.
 
         Parameters
         ----------
-        pixels : ndarray
-            With the axes ``"yx"``, ``"cyx"``, ``"zyx"`` or ``"czyx"``.
+        pixels : array
+            With the axes ``"yx"``, ``"cyx"``, ``"zyx"`` or ``"czyx"``; of one on the
+            disk (zarr) only the slices in work are read.
         axes : str
             As above.
         prompts : sequence of str
             Each is answered on its own; masks may overlap.
         key : str
-            Identifies the pixels; if given, their features are kept for a while.
+            Identifies the pixels; if given, a picture's features are kept for a while.
+        like : picture or image, optional
+            Tells how the patient lies in it and what took it; without it the image
+            is shown as it is stored, and windowed by percentiles.
+        watch : callable
+            Called with planes done and planes in all; what it raises ends the work.
 
         Returns
         -------
         list of Prediction
             One a prompt.
         """
-        planes = list(self.planes(pixels, axes, prompts, key))
-        return planes[0] if "z" not in axes else stack(planes)
+        view = self.look_at(pixels, axes, like)
+        volume = "z" in axes
+        out = [view.blank(np.float16 if volume else np.float32) for _ in prompts]
+        joined = [_Joined() for _ in prompts]
+        for n, answers in enumerate(self.planes(view, prompts, key)):
+            for (_, shown), whole, answer in zip(out, joined, answers, strict=True):
+                shown[n] = _halved(answer) if volume else answer.probability
+                whole.add(answer)
+            watch(n + 1, len(view))
+        return [
+            whole.over(stored) for whole, (stored, _) in zip(joined, out, strict=True)
+        ]
 
     def planes(
-        self,
-        pixels: NDArray[np.generic],
-        axes: str,
-        prompts: Sequence[str],
-        key: str = "",
+        self, view: Planes, prompts: Sequence[str], key: str = ""
     ) -> Iterator[list[Prediction]]:
-        """Yield the answers plane by plane; a picture is its own only plane."""
-        if "z" not in axes:
-            yield self.answer_plane(pixels, axes, prompts, key)
-            return
-        depth = axes.index("z")
-        for z in range(pixels.shape[depth]):
-            yield self.answer_plane(
-                np.take(pixels, z, axis=depth),
-                axes.replace("z", ""),
-                prompts,
-                f"{key}@{z}" if key else "",
-            )
+        """Yield the answers plane by plane, as the image stands.
+
+        A picture is its own only plane. Only the plane at hand is in memory; who
+        stops asking, stops the work.
+
+        Parameters
+        ----------
+        view : Planes
+            From :meth:`look_at`.
+        prompts, key
+            As :meth:`predict`.
+        """
+        by_window: dict[str, list[int]] = {}
+        for place, prompt in enumerate(prompts):
+            by_window.setdefault(view.window_for(prompt), []).append(place)
+        for n in range(len(view)):
+            answers: dict[int, Prediction] = {}
+            for window, places in by_window.items():
+                found = self.answer_plane(
+                    partial(view.picture, n, window),
+                    [prompts[place] for place in places],
+                    f"{key}@{n}@{window}" if key else "",
+                )
+                answers |= zip(places, found, strict=True)
+            yield [answers[place] for place in range(len(prompts))]
 
     @abstractmethod
     def answer_plane(
-        self, pixels: NDArray[np.generic], axes: str, prompts: Sequence[str], key: str
+        self, shown: Callable[[], Prepared], prompts: Sequence[str], key: str
     ) -> list[Prediction]:
-        """Answer prompts about one picture; parameters as :meth:`predict`."""
+        """Answer prompts about one picture.
+
+        Parameters
+        ----------
+        shown : callable
+            Gives the picture as it is shown, if nothing is remembered of it.
+        prompts : sequence of str
+            As :meth:`predict`.
+        key : str
+            Identifies the picture, its window included; ``""`` remembers nothing.
+        """
+
+
+def _halved(answer: Prediction) -> NDArray[np.float16]:
+    """Return a plane's probability in half the memory, cut where it was cut before.
+
+    A plane without the target stays empty.
+    """
+    if not answer.present:
+        return np.zeros(answer.probability.shape, np.float16)
+    half = answer.probability.astype(np.float16)
+    inside = (answer.probability > 0.5) & (half <= 0.5)
+    half[inside] = np.nextafter(np.float16(0.5), np.float16(1))
+    return half
+
+
+@dataclass(slots=True)
+class _Joined:
+    """The answers to the planes of a volume, all but their probabilities."""
+
+    best: Prediction | None = None
+    present: bool = False
+    milliseconds: float = 0.0
+    scores: list[float] = field(default_factory=list)
+
+    def add(self, answer: Prediction) -> None:
+        if self.best is None or answer.score > self.best.score:
+            self.best = replace(answer, probability=_NOTHING)
+        self.present = self.present or answer.present
+        self.milliseconds += answer.milliseconds
+        self.scores.append(answer.score)
+
+    def over(self, probability: NDArray[np.floating[Any]]) -> Prediction:
+        assert self.best is not None
+        return replace(
+            self.best,
+            probability=probability,
+            present=self.present,
+            milliseconds=self.milliseconds,
+            plane_scores=tuple(self.scores),
+        )
 
 
 def judged(
@@ -181,29 +280,4 @@ def judged(
         evidence,
         top,
         (score,),
-    )
-
-
-def stack(planes: Sequence[Sequence[Prediction]]) -> list[Prediction]:
-    """Join the answers to a volume's planes; a plane without the target stays empty.
-
-    Parameters
-    ----------
-    planes : sequence
-        Of each plane the answers to all prompts.
-    """
-    return [_stack(answers) for answers in zip(*planes, strict=True)]
-
-
-def _stack(planes: Sequence[Prediction]) -> Prediction:
-    best = max(planes, key=lambda plane: plane.score)
-    return Prediction(
-        np.stack([plane.probability * plane.present for plane in planes]),
-        best.score,
-        any(plane.present for plane in planes),
-        best.version,
-        sum(plane.milliseconds for plane in planes),
-        best.evidence,
-        best.top,
-        tuple(plane.score for plane in planes),
     )

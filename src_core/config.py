@@ -45,6 +45,23 @@ class FrameSettings(Settings):
     )
     low: float = Field(0.5, ge=0, lt=50, description="lower percentile of the window")
     high: float = Field(99.5, gt=50, le=100, description="upper percentile")
+    standing: bool | None = Field(
+        None, description="turn images as radiologists see them; null = from data"
+    )
+    slabs: bool | None = Field(
+        None,
+        description="show a slice with its neighbours as channels, and window a "
+        "volume as a whole; null = from data",
+    )
+    windows: dict[str, str] | None = Field(
+        None, description="wording to preset for CT; null = from the targets"
+    )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left for the data to decide."""
+        chosen = (self.tiles, self.standing, self.slabs, self.windows)
+        return self.size > 0 and all(value is not None for value in chosen)
 
 
 class NetSettings(Settings):

@@ -14,17 +14,16 @@ from src_core.answers import Answerer, Prediction, judged
 from src_core.checkpoints import ModelCard, load_model
 from src_core.devices import Device, pick_device
 from src_core.geometry import Letterbox, tile_windows
-from src_core.imaging.prepare import from_square, into_square, prepare, standardise
+from src_core.imaging.prepare import from_square, into_square, standardise
 from src_core.methods import method_class
 from src_core.text import TextEncoder, load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from src_core.config import FrameSettings
+    from src_core.imaging.prepare import Prepared
     from src_core.nets import Read, Seen
 
 CACHED_PICTURES = 8
@@ -89,13 +88,18 @@ class Predictor(Answerer):
         """As the version's card says."""
         return frozenset(self.card.targets)
 
+    @property
+    def frame(self) -> FrameSettings:
+        """As the version was trained."""
+        return self.card.settings.frame
+
     @torch.inference_mode()
     def answer_plane(
-        self, pixels: NDArray[np.generic], axes: str, prompts: Sequence[str], key: str
+        self, shown: Callable[[], Prepared], prompts: Sequence[str], key: str
     ) -> list[Prediction]:
-        """Answer prompts about one picture; parameters as :meth:`predict`."""
+        """Answer prompts about one picture; see `Answerer`."""
         started = time.perf_counter()
-        seen = self._see(pixels, axes, key)
+        seen = self._see(shown, key)
         text = self.encoder.encode(prompts).to(self.device.torch)
         with self.device.autocast():
             read = self.net.prompt(text.tokens, text.mask)
@@ -121,12 +125,12 @@ class Predictor(Answerer):
         answer = self.net.answer(features.select(rows), read, first_only=True)
         return answer.logits.float().cpu(), answer.presence.float().cpu()
 
-    def _see(self, pixels: NDArray[np.generic], axes: str, key: str) -> Picture:
+    def _see(self, shown: Callable[[], Prepared], key: str) -> Picture:
         """Encode a picture, or take what is remembered of it."""
         if key and key in self._pictures:
             self._pictures.move_to_end(key)
             return self._pictures[key]
-        seen, views = self.views(pixels, axes)
+        seen, views = self.views(shown())
         for view in views:
             with self.device.autocast():
                 view = view.contiguous(memory_format=torch.channels_last)
@@ -137,17 +141,13 @@ class Predictor(Answerer):
                 self._pictures.popitem(last=False)
         return seen
 
-    def views(
-        self, pixels: NDArray[np.generic], axes: str
-    ) -> tuple[Picture, Iterator[Tensor]]:
-        """Return what the network is shown of a 2-D picture, before it looks.
+    def views(self, picture: Prepared) -> tuple[Picture, Iterator[Tensor]]:
+        """Return what the network is shown of a picture, before it looks.
 
         Parameters
         ----------
-        pixels : ndarray
-            With the axes ``"yx"`` or ``"cyx"``.
-        axes : str
-            As above.
+        picture : Prepared
+            One of those that :meth:`look_at` makes of an image.
 
         Returns
         -------
@@ -157,8 +157,7 @@ class Predictor(Answerer):
             The views, (1, 3, S, S) of mean 0 and deviation 1; made one by one, because
             all the tiles of a large picture would fill the memory.
         """
-        frame = self.card.settings.frame
-        picture = prepare(pixels, axes, frame)
+        frame = self.frame
         height, width = picture.pixels.shape[1:]
         windows = [(slice(0, height), slice(0, width))]
         if frame.tiles and max(height, width) > frame.size:

@@ -23,6 +23,7 @@ from src_core.cli.console import (
 if TYPE_CHECKING:
     from src_core.answers import Answerer
     from src_core.imaging import Picture
+    from src_core.imaging.planes import Pixels
     from src_core.predict import Predictor
     from src_core.store import Project
     from src_core.types import Image
@@ -126,23 +127,34 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Ask the model for one target in one image."""
-    import numpy as np
-
-    from src_core.imaging import read_image, write_mask
+    from src_core.imaging import Source, read_image, side_words, write_mask
     from src_core.proposers import is_proposer
     from src_core.store import Project
+    from src_core.text import sides
 
     with Project.open(project) as opened:
         model = _answerer(opened, version)
-        if Path(image).exists():
-            picture = read_image(Path(image))
+        source = Source.of(image)
+        pixels: Pixels
+        if source.path.exists():
+            picture = read_image(source)
             shown: Picture | Image = picture
             pixels = picture.pixels
         else:
             known = opened.image(image)
-            shown, pixels = known, np.asarray(opened.pixels(known)[...])
+            shown, pixels = known, opened.pixels(known)
         meant = _meant(opened, model, prompt)
-        answer = model.predict(pixels, shown.axes, [prompt])[0]
+        with progress_bar() as bars:
+            task = bars.add_task("slices", total=None, note="")
+            answer = model.predict(
+                pixels,
+                shown.axes,
+                [prompt],
+                like=shown,
+                watch=lambda done, total: bars.update(
+                    task, completed=done, total=total
+                ),
+            )[0]
     mask = answer.shape_mask if anyway else answer.mask
     write_mask(out, mask, like=shown)
     payload = {
@@ -152,8 +164,11 @@ def predict(
         "version": answer.version,
         "ms": round(answer.milliseconds, 2),
         "out": str(out),
+        "sides": "patient" if shown.orientation else "picture",
         **meant,
     }
+    if sides(prompt) and not shown.orientation:
+        tell(side_words(shown.orientation))
     found = f"Found: {payload['pixels']} pixels" if answer.present else "Not found"
     judged = f"score {answer.score:.2f}, threshold {model.threshold:.2f}"
     sentence = f"{found} ({judged}) -> {out}"

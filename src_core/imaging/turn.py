@@ -33,6 +33,7 @@ _STANDING = {
     "PS": "IP",
 }
 _WORLD = {"R": "L", "A": "P", "I": "S"}
+_AGAINST = dict(zip("LRPASI", "RLAPIS", strict=True))
 _THICK = 1.5
 """Planes are cut across the longest side of a voxel that is this much longer than the
 shortest: there, and only there, the picture is sharp."""
@@ -61,6 +62,23 @@ def standing(orientation: str, spacing: tuple[float, ...]) -> str:
     if spacing[thickest] < _THICK * min(spacing):
         return AXIAL
     return _STANDING[worlds[thickest]]
+
+
+def on_screen(orientation: str) -> str:
+    """Return the letters of stored axes once the picture is turned upright in a window.
+
+    Slices stay the slices that are stored, and rows rows: only what is upside down or
+    mirrored is flipped.
+
+    >>> on_screen("SAR"), on_screen("LSP"), on_screen("AL")
+    ('SPL', 'LIP', 'PL')
+    """
+    found = ""
+    for axis, stored in enumerate(orientation):
+        across = len(orientation) == 3 and axis == 0
+        world = _WORLD.get(stored, stored)
+        found += "I" if world == "S" and not across else world
+    return found
 
 
 class Turn(NamedTuple):
@@ -114,6 +132,13 @@ class Turn(NamedTuple):
         worlds = [_WORLD.get(letter, letter) for letter in self.stored]
         wanted = (_WORLD.get(letter, letter) for letter in self.shown)
         return tuple(values[worlds.index(letter)] for letter in wanted)
+
+    def stored_at(self, place: tuple[float, ...]) -> tuple[float, ...]:
+        """Return where a place in the shown axes, as shares of them, is stored."""
+        if not self.stored:
+            return place
+        at = dict(zip(self.shown, place, strict=True))
+        return tuple(at[a] if a in at else 1.0 - at[_AGAINST[a]] for a in self.stored)
 
     def _turned(self, array: NDArray[Any], have: str, want: str) -> NDArray[Any]:
         return array if have == want else reorient(array, have, want)

@@ -23,21 +23,19 @@ from src_core.answers import Answerer, Prediction, judged
 from src_core.checkpoints import PresenceRule
 from src_core.config import FrameSettings, TextSettings
 from src_core.errors import BadInputError
-from src_core.imaging.prepare import prepare
 from src_core.text import load_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from src_core.devices import Device
+    from src_core.imaging.prepare import Prepared
     from src_core.proposers.weights import Home, Weights
     from src_core.text import TextEncoder
 
 CACHED_PICTURES = 4
+FRAME = FrameSettings(standing=True, slabs=False, windows={})
 _RESAMPLE = {2: "bilinear", 3: "bicubic"}  # PIL's numbers, as the files hold them
 
 
@@ -215,21 +213,26 @@ class Proposer(Answerer):
     def ask(self, seen: Any, prompt: str) -> tuple[Tensor, Tensor]:
         """Return probabilities (h', w'), and the logit () that it is there at all."""
 
+    @property
+    def frame(self) -> FrameSettings:
+        """Upright, and CT with the window that the words ask for."""
+        return FRAME
+
     @torch.inference_mode()
     def answer_plane(
-        self, pixels: NDArray[np.generic], axes: str, prompts: Sequence[str], key: str
+        self, shown: Callable[[], Prepared], prompts: Sequence[str], key: str
     ) -> list[Prediction]:
-        """Answer prompts about one picture; parameters as :meth:`predict`."""
+        """Answer prompts about one picture; see `Answerer`."""
         started = time.perf_counter()
-        shown = prepare(pixels, axes, FrameSettings()).pixels  # (C, H, W) uint8
-        seen = self._seen(torch.from_numpy(shown), key)
+        pixels = shown().pixels  # (C, H, W) uint8
+        seen = self._seen(torch.from_numpy(pixels), key)
         answers = []
         for prompt in prompts:
             with self.device.autocast():
                 small, presence = self.ask(seen, prompt)
             full = F.interpolate(
                 small.float()[None, None],
-                shown.shape[1:],
+                pixels.shape[1:],
                 mode="bilinear",
                 align_corners=False,
             )[0, 0].cpu()

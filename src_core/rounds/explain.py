@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
 from src_core.acquire.regions import Region, where_to_look
+from src_core.imaging.turn import on_screen
 from src_core.rounds.opinion import Asker
 from src_core.rounds.survey import VIEWS
 from src_core.rounds.tally import Voices
-from src_core.rounds.views import planes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,19 +76,41 @@ def explain(
         If there is no such image or target.
     """
     found, wanted = project.image(image), project.target(target)
-    asker = Asker(predictor, [wanted.wordings[0]])
-    shape, voices = found.spatial_shape, Voices.NONE
-    heat = np.zeros(shape, np.float32)
-    for z, pixels, axes in planes_of(project, found):
-        picture, views = predictor.views(pixels, axes)
+    prompt, voices = wanted.wordings[0], Voices.NONE
+    asker = Asker(predictor, [prompt])
+    view = predictor.look_at(project.pixels(found), found.axes, found)
+    heat, shown = view.blank(np.float32)
+    for n in range(len(view)):
+        picture, views = predictor.views(view.picture(n, view.window_for(prompt)))
         maps = []
         for opinions in (asker.ask(part) for part in _several(views)):
             voices = opinions.voices
             maps += list(opinions.heat()[:, None].float().unbind())
-        plane = _assembled(picture, maps)
-        heat[z if z >= 0 else ...] = plane
-    regions = where_to_look(heat, count)
+        shown[n] = _assembled(picture, maps)
+    regions = _regions(heat, found.orientation, count)
     return Explanation(heat, regions, WHOSE[voices], _sentence(regions, voices))
+
+
+def _regions(heat: NDArray[np.float32], orientation: str, count: int) -> list[Region]:
+    """Name places as they are seen upright, and count their pixels as stored."""
+    upright = on_screen(orientation)
+    flips = [have != want for have, want in zip(orientation, upright, strict=True)]
+    rows, columns = flips[-2:] or (False, False)
+    turned = heat[..., :: -1 if rows else 1, :: -1 if columns else 1]
+    height, width = heat.shape[-2:]
+    return [
+        replace(
+            region,
+            rows=_flipped(region.rows, height) if rows else region.rows,
+            columns=_flipped(region.columns, width) if columns else region.columns,
+        )
+        for region in where_to_look(turned, count)
+    ]
+
+
+def _flipped(ends: tuple[int, int], length: int) -> tuple[int, int]:
+    first, behind = ends
+    return length - behind, length - first
 
 
 def _several(views: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:

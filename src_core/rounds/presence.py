@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,27 +63,31 @@ def look(
 ) -> Iterator[Looked]:
     """Ask a model for every true mask of the images, each with its usual wording."""
     for asked in questions(project, images):
-        planes = list(model.planes(asked.pixels, asked.image.axes, asked.prompts))
-        for number, target in enumerate(asked.targets):
-            truth = asked.truth[target.id].astype(bool)
-            flat = truth.reshape(-1, *truth.shape[-2:])  # (Z, H, W)
-            answers = [plane[number] for plane in planes]
-            yield _compare((asked.image.id, target.id), answers, flat)
+        view = model.look_at(asked.pixels, asked.image.axes, asked.image)
+        truths = [view.show(asked.truth[target.id]) for target in asked.targets]
+        rows: list[list[_Plane]] = [[] for _ in asked.targets]
+        # of a volume no more than a plane's probabilities are held
+        for n, answers in enumerate(model.planes(view, asked.prompts)):
+            for row, answer, truth in zip(rows, answers, truths, strict=True):
+                row.append(_compare(answer, truth[n] != 0))
+        for target, row in zip(asked.targets, rows, strict=True):
+            yield Looked((asked.image.id, target.id), *_columns(row))
 
 
-def _compare(
-    key: Key, answers: Sequence[Prediction], truth: NDArray[np.bool_]
-) -> Looked:
-    shapes = [answer.shape_mask.astype(bool) for answer in answers]
-    pairs = list(zip(shapes, truth, strict=True))
-    return Looked(
-        key,
-        np.array([answer.evidence for answer in answers], np.float64),
-        np.array([answer.top for answer in answers], np.float64),
-        np.array([int(shape.sum()) for shape in shapes], np.int64),
-        truth.sum((1, 2)).astype(np.int64),
-        np.array([int((shape & true).sum()) for shape, true in pairs], np.int64),
-    )
+_Plane = tuple[float, float, int, int, int]
+
+
+def _compare(answer: Prediction, truth: NDArray[np.bool_]) -> _Plane:
+    shape = answer.shape_mask != 0
+    sizes = int(shape.sum()), int(truth.sum()), int((shape & truth).sum())
+    return (answer.evidence, answer.top, *sizes)
+
+
+def _columns(rows: Sequence[_Plane]) -> Iterator[NDArray[Any]]:
+    """Turn rows of planes into the arrays of `Looked`."""
+    kinds = (np.float64, np.float64, np.int64, np.int64, np.int64)
+    for values, kind in zip(zip(*rows, strict=True), kinds, strict=True):
+        yield np.array(values, kind)
 
 
 def fit_rule(looked: Sequence[Looked]) -> PresenceRule:

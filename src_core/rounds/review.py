@@ -130,9 +130,11 @@ def _cases(
         truth = read_truth(project, image.id, known[image.id])
         if not any(target.id in truth for target in targets):
             continue
-        pixels = np.asarray(project.pixels(image)[...])
         answers = predictor.predict(
-            pixels, image.axes, [target.wordings[0] for target in targets]
+            project.pixels(image),
+            image.axes,
+            [target.wordings[0] for target in targets],
+            like=image,
         )
         maps = {
             target.id: _small(answer.probability)

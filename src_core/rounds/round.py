@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from src_core.checkpoints import ModelCard, load_model, next_version, save_model
 from src_core.errors import NoEncoderError, UserError
+from src_core.imaging.windows import windows_by_wording
 from src_core.predict import Predictor
 from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.gate import Key, Verdict, judge
@@ -155,11 +156,15 @@ class Round:
         if old is not None and not self.request.fresh:
             # What answers now fixes the picture's size and the words, else nothing of
             # it could be used again.
+            frame = old.settings.frame
+            if frame.windows is not None:
+                wanted = windows_by_wording(project.targets())
+                frame = frame.model_copy(update={"windows": wanted})
             settings = settings.model_copy(
-                update={"frame": old.settings.frame, "text": old.settings.text}
+                update={"frame": frame, "text": old.settings.text}
             )
             start = weights
-        settings = self._complete(settings)
+        settings = self._complete(settings, is_first=start is None)
 
         hooks.phase("reading images")
         encoder = load_encoder(settings.text, project.cache_dir / "text")
@@ -207,10 +212,10 @@ class Round:
         )
         return self._conclude(card, trained, old, held_out)
 
-    def _complete(self, settings: ModelSettings) -> ModelSettings:
-        """Fill in what the data decides."""
+    def _complete(self, settings: ModelSettings, *, is_first: bool) -> ModelSettings:
+        """Fill in what the data decides; what a parent left open stays as it was."""
         frame, net = settings.frame, settings.net
-        if frame.size == 0 or frame.tiles is None:
+        if is_first and not frame.is_complete:
             frame = choose_frame(self.project, frame)
         width = load_encoder(settings.text).width
         net = net.model_copy(update={"text_width": width})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from src_core.answers import Answerer, Prediction
+    from src_core.imaging.planes import Pixels
     from src_core.store import Project
     from src_core.store.truth import Truth
     from src_core.types import Image, Split, Target
@@ -43,7 +44,7 @@ class Question:
     """One image with its truths, and the words that ask for them."""
 
     image: Image
-    pixels: NDArray[np.generic]
+    pixels: Pixels
     targets: list[Target]
     prompts: list[str]
     truth: Truth
@@ -51,12 +52,24 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One image and target, asked and compared."""
+    """One image and target, asked and compared.
+
+    Attributes
+    ----------
+    image : Image
+    target : Target
+    prediction : Prediction
+    truth : ndarray
+        0 and 1 over the spatial axes.
+    there : tuple of bool
+        Whether the target is in each of the planes that were asked.
+    """
 
     image: Image
     target: Target
     prediction: Prediction
     truth: NDArray[np.uint8]
+    there: tuple[bool, ...]
 
 
 def prompt_for(
@@ -110,7 +123,7 @@ def questions(
             continue
         asked = [by_id[target] for target in truth]
         prompts = [prompt_for(source, image, t, targets, captions) for t in asked]
-        pixels = np.asarray(project.pixels(image)[...])
+        pixels = project.pixels(image)
         yield Question(image, pixels, asked, prompts, truth)
 
 
@@ -122,9 +135,13 @@ def score_images(
 ) -> Iterator[Scored]:
     """Ask for every true target of the images; one encoding an image."""
     for asked in questions(project, images, source):
-        answers = model.predict(asked.pixels, asked.image.axes, asked.prompts)
+        image = asked.image
+        answers = model.predict(asked.pixels, image.axes, asked.prompts, like=image)
+        view = model.look_at(asked.pixels, image.axes, image)
         for target, answer in zip(asked.targets, answers, strict=True):
-            yield Scored(asked.image, target, answer, asked.truth[target.id])
+            truth = asked.truth[target.id]
+            there = tuple(bool(plane.any()) for plane in view.show(truth))
+            yield Scored(image, target, answer, truth, there)
 
 
 def evaluate(
@@ -190,9 +207,8 @@ class _Presence:
     there: list[bool] = field(default_factory=list)
 
     def add(self, scored: Scored) -> None:
-        planes = scored.truth.reshape(-1, *scored.truth.shape[-2:])
         self.scores.extend(scored.prediction.plane_scores)
-        self.there.extend(bool(plane.any()) for plane in planes)
+        self.there.extend(scored.there)
 
     @classmethod
     def joined(cls, parts: Iterable[_Presence]) -> _Presence:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src_core.geometry import frame_size, tile_windows
-from src_core.imaging.prepare import prepare
+from src_core.imaging.planes import Planes
+from src_core.imaging.turn import Turn
+from src_core.imaging.windows import PERCENTILES, windows_by_wording
 from src_core.rounds.validation import effective_split
 from src_core.store.truth import read_truth, truths
 from src_core.train import Item
-from src_core.types import Image, Split
+from src_core.types import Image, Split, Target
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-
-    from numpy.typing import NDArray
 
     from src_core.config import FrameSettings
     from src_core.store import Project
@@ -57,18 +57,47 @@ def pool_items(
             continue
         guesses = teachers.get(image.id, ()) if split is Split.TRAIN else ()
         proposed = read_truth(project, image.id, list(guesses))
-        pixels = np.asarray(project.pixels(image)[...])
-        for plane in _planes(image, pixels):
-            whole = Item(
-                plane.name,
-                prepare(plane.pixels, plane.axes, frame),
+        planes = Planes(project.pixels(image), image.axes, frame, image)
+        masks = _Masks(
+            {target: planes.show(mask) for target, mask in truth.items()},
+            {target: planes.show(mask) for target, mask in proposed.items()},
+        )
+        for whole in _items(image, planes, split, masks, project.targets()):
+            yield from tiles_of(whole, frame)
+
+
+@dataclass(frozen=True, slots=True)
+class _Masks:
+    """Truth and proposals of an image, as stacks of slices that stand."""
+
+    truth: Truth
+    proposed: Truth
+
+
+def _items(
+    image: Image, planes: Planes, split: Split, masks: _Masks, targets: list[Target]
+) -> Iterator[Item]:
+    """Yield each slice of an image, once for each window that its targets need."""
+    by_window: dict[str, list[str]] = {}
+    for target in targets:
+        window = planes.window_for(target.wordings[0])
+        by_window.setdefault(window, []).append(target.id)
+    flat = "z" not in image.axes
+    for n in range(len(planes)):
+        for window, asked in (by_window or {PERCENTILES: []}).items():
+            truth = {t: masks.truth[t][n] for t in asked if t in masks.truth}
+            guess = {t: masks.proposed[t][n] for t in asked if t in masks.proposed}
+            yield Item(
+                image.id if flat else f"{image.id}@{n}",
+                planes.picture(n, window),
                 split,
-                plane.of(truth),
+                truth,
                 image.caption,
                 # Where a proposer saw nothing in a plane, nothing is known.
-                {t: mask for t, mask in plane.of(proposed).items() if mask.any()},
+                {t: mask for t, mask in guess.items() if mask.any()},
+                # of several windows each picture is asked for its own targets only
+                frozenset(asked) if len(by_window) > 1 else None,
             )
-            yield from tiles_of(whole, frame)
 
 
 def tiles_of(item: Item, frame: FrameSettings) -> Iterator[Item]:
@@ -87,34 +116,8 @@ def tiles_of(item: Item, frame: FrameSettings) -> Iterator[Item]:
             item.split,
             truth,
             proposed={target: mask for target, mask in guess.items() if mask.any()},
+            asked=item.asked,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    """One 2-D picture of an image; `z` is None where the image is one itself."""
-
-    name: str
-    pixels: NDArray[np.generic]
-    axes: str
-    z: int | None
-
-    def of(self, masks: Truth) -> Truth:
-        """Return this plane of masks over the image."""
-        if self.z is None:
-            return masks
-        return {target: mask[self.z] for target, mask in masks.items()}
-
-
-def _planes(image: Image, pixels: NDArray[np.generic]) -> Iterator[_Plane]:
-    """Yield each 2-D picture of an image."""
-    if "z" not in image.axes:
-        yield _Plane(image.id, pixels, image.axes, None)
-        return
-    depth = image.axes.index("z")
-    axes = image.axes.replace("z", "")
-    for z in range(pixels.shape[depth]):
-        yield _Plane(f"{image.id}@{z}", np.take(pixels, z, axis=depth), axes, z)
 
 
 SMALLEST_PIECE = 5.0
@@ -122,14 +125,18 @@ LOOKED_AT = 20
 
 
 def choose_frame(project: Project, frame: FrameSettings) -> FrameSettings:
-    """Fill in what the data decides: the square's side, and whole or in tiles.
+    """Fill in what the data decides: the square's side, whole or in tiles, windows.
+
+    Images stand as radiologists look at them, so that left is left however a file is
+    stored; a volume's slices are shown with their neighbours. CT gets the window of
+    each target.
 
     Pictures are shown whole, because much of medicine needs the place in the picture
     (left and right), unless that would make the median piece of the true masks
     smaller than `SMALLEST_PIECE` pixels across: then they are cut into tiles.
     """
     images = project.images()
-    shapes = [image.spatial_shape[-2:] for image in images]
+    shapes = [Turn.of(image).along(image.spatial_shape)[-2:] for image in images]
     size = frame.size or frame_size([(int(h), int(w)) for h, w in shapes])
     tiles = frame.tiles
     if tiles is None:
@@ -137,7 +144,18 @@ def choose_frame(project: Project, frame: FrameSettings) -> FrameSettings:
         longest = max((max(shape) for shape in shapes), default=size)
         shrunk = across * min(1.0, size / longest)
         tiles = 0 < shrunk < SMALLEST_PIECE
-    return frame.model_copy(update={"size": size, "tiles": tiles})
+    volumes = any("z" in image.axes for image in images)
+    return frame.model_copy(
+        update={
+            "size": size,
+            "tiles": tiles,
+            "standing": True if frame.standing is None else frame.standing,
+            "slabs": volumes if frame.slabs is None else frame.slabs,
+            "windows": windows_by_wording(project.targets())
+            if frame.windows is None
+            else frame.windows,
+        }
+    )
 
 
 def _median_piece(project: Project, images: list[Image]) -> float:

@@ -13,13 +13,16 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from src_core.acquire.looks import look, squeeze
 from src_core.errors import StoreError
+from src_core.imaging.turn import Turn
 from src_core.rounds.shelf import Shelf
+from src_core.rounds.tally import merged, moved, only
 from src_core.rounds.validation import effective_split, held_out_groups
 from src_core.store.truth import truths
 from src_core.types import Split
@@ -191,54 +194,63 @@ def ask_about(
     import torch
 
     from src_core.rounds.opinion import Asker
-    from src_core.rounds.tally import merged
     from src_core.rounds.tallying import tally
     from src_core.rounds.views import views_of
 
-    asker = Asker(predictor, [target.wordings[0] for target in targets])
+    prompts = [target.wordings[0] for target in targets]
+    asker = Asker(predictor, prompts)
     open_images: OrderedDict[str, list[Row]] = OrderedDict()
-    waiting: list[tuple[str, Any, Any]] = []
+    known: dict[str, Image] = {}
+    waiting: list[tuple[str, Any, Any, Any]] = []
 
     def ask() -> None:
-        names, spots, views = zip(*waiting, strict=True)
+        names, spots, asked, views = zip(*waiting, strict=True)
         waiting.clear()
         opinions = asker.ask(torch.cat(views))
         rows = tally(opinions, list(spots))
         features = opinions.features
         for n, name in enumerate(names):
             told = np.zeros(0, np.float32) if features is None else features[n].numpy()
-            row = {"tally": rows[n], "features": told, "voices": int(opinions.voices)}
+            row = {
+                "tally": only(rows[n], asked[n]),
+                "features": told,
+                "voices": int(opinions.voices),
+            }
             open_images[name].append(row)
 
     def finished() -> Iterator[tuple[str, Row]]:
         """Yield the images at the front of which no view waits any more."""
-        pending = {name for name, _, _ in waiting}
+        pending = {name for name, *_ in waiting}
         while open_images and next(iter(open_images)) not in pending:
             name, rows = open_images.popitem(last=False)
-            yield name, _whole(rows, merged)
+            yield name, _whole(rows, predictor, known.pop(name))
 
     for image in images:
-        open_images[image.id] = []
+        open_images[image.id], known[image.id] = [], image
         try:
-            for spot, view in views_of(project, predictor, image):
-                waiting.append((image.id, spot, view))
+            for spot, asked, view in views_of(project, predictor, image, prompts):
+                waiting.append((image.id, spot, asked, view))
                 if len(waiting) == VIEWS:
                     ask()
         except StoreError:  # a broken image must not hide the others
             waiting[:] = [item for item in waiting if item[0] != image.id]
-            del open_images[image.id]
+            del open_images[image.id], known[image.id]
         yield from finished()
     if waiting:
         ask()
     yield from finished()
 
 
-def _whole(rows: list[Row], merged: Callable[[Any], Any]) -> Row:
+def _whole(rows: list[Row], predictor: Predictor, image: Image) -> Row:
+    from src_core.rounds.views import as_on_screen
+
+    turn = Turn.of(image) if predictor.frame.standing else Turn("", "")
+    tally = merged(np.stack([row["tally"] for row in rows]))
     features = np.mean([row["features"] for row in rows], axis=0, keepdims=True)
     if features.shape[1] > WIDTH:
         features = squeeze(features.astype(np.float32), WIDTH)
     return {
-        "tally": merged(np.stack([row["tally"] for row in rows])),
+        "tally": moved(tally, partial(as_on_screen, turn, image)),
         "features": features[0].astype(np.float16),
         "voices": np.uint8(rows[0]["voices"]),
     }

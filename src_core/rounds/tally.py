@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Place = tuple[float, float, float]
 
 SUMS: Final = (
     "near",
@@ -58,6 +59,34 @@ def merged(rows: Floats) -> Floats:
     hottest = rows[:, :, end + 1].argmax(0)
     whole[:, end + 1 :] = rows[hottest, np.arange(rows.shape[1]), end + 1 :]
     return whole
+
+
+def only(rows: Floats, asked: NDArray[np.bool_]) -> Floats:
+    """Keep of a view (K, `COLUMNS`) the targets that were asked about in it, (K,).
+
+    The others are shown in another window, and add nothing here.
+    """
+    kept = np.where(asked[:, None], rows, np.float32(0.0))
+    kept[~asked, COLUMNS.index("presence")] = -np.inf
+    return kept
+
+
+def moved(rows: Floats, move: Callable[[float, float, float], Place]) -> Floats:
+    """Bring the hottest places of an image (K, `COLUMNS`) elsewhere, where there are any.
+
+    Parameters
+    ----------
+    rows : ndarray
+        Of one image, merged.
+    move : callable
+        Takes and returns slice, height and width as they are kept.
+    """
+    at = [COLUMNS.index(name) for name in ("hot_z", "hot_y", "hot_x")]
+    out = rows.copy()
+    for row in out:
+        if row[COLUMNS.index("heat")] > 0:
+            row[at] = move(*(float(value) for value in row[at]))
+    return out
 
 
 def scores(rows: Floats) -> Mapping[str, Floats]:

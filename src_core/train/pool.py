@@ -38,6 +38,9 @@ class Item:
         A sentence about this very picture.
     proposed : dict
         Target id to mask, of a proposer: may teach where there is no truth.
+    asked : frozenset of str or None
+        Ids of the targets that this picture is asked for, where it is windowed for
+        some of them and shown once more for the others; None: all.
     """
 
     image: str
@@ -46,6 +49,10 @@ class Item:
     truth: dict[str, NDArray[np.uint8]]
     caption: str = ""
     proposed: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    asked: frozenset[str] | None = None
+
+
+UNLABELLED, NOT_ASKED = -1, -2
 
 
 class Pool:
@@ -67,7 +74,8 @@ class Pool:
     mean, deviation : Tensor
         (N,) float32.
     rows : Tensor
-        (N, T) long: row of `masks` with the truth of image n and target t, or -1.
+        (N, T) long: row of `masks` with the truth of image n and target t, or
+        `UNLABELLED`; `NOT_ASKED` where another picture shows the target's window.
     proposed : Tensor
         (N, T) long: the same of what a proposer drew in a training image without
         truth; it is never scored, and never counts as labelled.
@@ -102,8 +110,12 @@ class Pool:
             box = Letterbox(height, width, size)
             squares.append(into_square(picture.pixels, box))
             statistics.append((picture.mean, picture.deviation))
+            blank = [
+                UNLABELLED if item.asked is None or t.id in item.asked else NOT_ASKED
+                for t in self.targets
+            ]
             for table, drawn in ((rows, item.truth), (proposed, item.proposed)):
-                row = [-1] * len(self.targets)
+                row = list(blank)
                 for target, mask in drawn.items():
                     row[index[target]] = len(masks)
                     masks.append(mask_into_square(mask, box))
@@ -139,7 +151,8 @@ class Pool:
     @property
     def unlabelled(self) -> Tensor:
         """(n,) long: training images that lack truth for at least one target."""
-        return torch.nonzero((self.rows < 0).any(1) & self.is_train).flatten()
+        lacks = (self.rows == UNLABELLED).any(1)
+        return torch.nonzero(lacks & self.is_train).flatten()
 
     @property
     def taught(self) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from src_core.augment import jitter, random_grid, warp
 from src_core.imaging.prepare import standardise
 from src_core.methods import Batch
+from src_core.train.pool import UNLABELLED
 
 if TYPE_CHECKING:
     from src_core.config import TrainSettings
@@ -125,7 +126,7 @@ class Sampler:
         picked = torch.randint(len(self._unlabelled), (count,), generator=self.rng)
         others = self._unlabelled[picked]
         text_rows = self.wordings.draw(targets, others[image_of], self.rng)
-        unknown = self.pool.rows[others[image_of], targets] < 0
+        unknown = self.pool.rows[others[image_of], targets] == UNLABELLED
         return labelled, self._batch(
             others, image_of, targets, text_rows, None, unknown.float()
         )

@@ -173,7 +173,9 @@ class StubModel:
         self.card = SimpleNamespace(presence=presence, targets=self.learned)
         self.encoder = HashedEncoder()
 
-    def predict(self, pixels: Any, axes: str, prompts: Any, key: str = "") -> list[Any]:
+    def predict(
+        self, pixels: Any, axes: str, prompts: Any, key: str = "", like: Any = None
+    ) -> list[Any]:
         from src_core.predict import Prediction
 
         self.asked.extend(prompts)
