@@ -23,7 +23,7 @@ from src_core.imaging import (
     file_away,
     find_sources,
     read_table,
-    thinned,
+    which,
 )
 from src_core.types import IMPORTED, Image, MaskStatus, Split
 
@@ -207,13 +207,12 @@ def _look(files: list[Path], options: IntakeOptions) -> Iterator[Filed]:
 def _wanted(found: Found, take: str) -> tuple[list[Source], list[tuple[str, str]]]:
     """Divide what was found into what is imported and what is told to be unusable."""
     failed = list(found.failed)
-    if take:
-        return list(thinned(found.sources, take)), failed
     kept = []
     for source in found.sources:
-        if source.count == 1:
+        number = which(take, source.count)
+        if number is None or number == source.number:
             kept.append(source)
-        elif source.number == 0:
+        elif source.number == 0 and not 0 <= number < source.count:
             failed.append((str(source.path), _how_to_take(source)))
     return kept, failed
 
@@ -221,8 +220,8 @@ def _wanted(found: Found, take: str) -> tuple[list[Source], list[tuple[str, str]
 def _how_to_take(source: Source) -> str:
     return (
         f"'{source.path}' holds a series in time of {source.count} pictures; say what "
-        "to take of it with --take first, middle, all or a number, or name one, such "
-        f"as '{source}'."
+        "to take of it with --take first, middle, all or a number below that, or name "
+        f"one, such as '{source}'."
     )
 
 

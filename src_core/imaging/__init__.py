@@ -13,7 +13,7 @@ from src_core.imaging.dicom import Filed, Found, file_away
 from src_core.imaging.find import find_sources
 from src_core.imaging.fit import Fitted
 from src_core.imaging.read import READERS, can_read, load_mask, read_image, read_mask
-from src_core.imaging.sources import Source, thinned
+from src_core.imaging.sources import Source, which
 from src_core.imaging.space import affine_of, side_words
 from src_core.imaging.table import RowProblem, TableRow, parse_table, read_table
 from src_core.imaging.turn import Turn
@@ -48,7 +48,7 @@ __all__ = [
     "read_mask",
     "read_table",
     "side_words",
-    "thinned",
+    "which",
     "write_labels",
     "write_mask",
 ]

@@ -56,7 +56,7 @@ def find_sources(
     found = gather(look(files) if look else map(file_away, files))
     for source in dict.fromkeys(plain):
         _expand(source, found)
-    found.sources.sort(key=lambda source: (str(source.stamped[0]), source.number))
+    found.sources.sort(key=lambda source: source.order)
     return found
 
 

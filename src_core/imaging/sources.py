@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from src_core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 CHANNELS = "channels"
 """The part that means: what would be a series in time is the channels of one image."""
@@ -66,6 +66,11 @@ class Source:
         return cls(Path(before), part)
 
     @property
+    def order(self) -> tuple[str, int, str]:
+        """Sorts by path, and a series in time by its own order."""
+        return str(self.path), self.number, self.part
+
+    @property
     def stamped(self) -> tuple[Path, ...]:
         """Return the files whose change changes the picture."""
         return self.files or (self.path,)
@@ -115,33 +120,35 @@ def wanted_number(part: str, name: str, count: int, what: str) -> int:
     return int(value)
 
 
-def thinned(sources: Iterable[Source], take: str) -> Iterator[Source]:
-    """Yield what of each series in time is wanted.
+def which(take: str, count: int) -> int | None:
+    """Return which picture of a series in time is wanted, None for all of them.
 
     Parameters
     ----------
-    sources : iterable of Source
-        In any order.
     take : str
-        ``"all"``, ``"first"``, ``"middle"``, or a number from 0. A picture that is
-        alone is always wanted.
+        ``"all"``, ``"first"``, ``"middle"``, a number from 0, or ``""`` for no choice.
+    count : int
+        How many there are; one that is alone is always wanted.
+
+    Returns
+    -------
+    int or None
+        -1 where nothing was chosen of several.
 
     Raises
     ------
     BadInputError
         If `take` is none of these.
     """
-    if not (take in ("all", "first", "middle") or take.isdecimal()):
+    named = {"all": None, "first": 0, "middle": count // 2, "": -1}
+    if take not in named and not take.isdecimal():
         raise BadInputError(
             f"'{take}' says not what to take of a series in time; use all, first, "
             "middle or a number."
         )
-    for source in sources:
-        chosen = {"first": 0, "middle": source.count // 2}.get(take)
-        if take.isdecimal():
-            chosen = int(take)
-        if source.count == 1 or take == "all" or source.number == chosen:
-            yield source
+    if count == 1:
+        return None
+    return int(take) if take.isdecimal() else named[take]
 
 
 def series_in_time(path: Path, parts: Iterable[str]) -> list[Source]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,33 +14,16 @@ from src_core.imaging import ReadOptions, read_image
 
 pydicom = pytest.importorskip("pydicom")
 
-from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid  # noqa: E402
-
+_SPEC = importlib.util.spec_from_file_location(
+    "dicoms", Path(__file__).with_name("dicoms.py")
+)
+DICOMS = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(DICOMS)
 STORED = np.arange(20, dtype=np.uint16).reshape(4, 5) * 100
 
 
 def save(path, stored=STORED, **tags):
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    data = Dataset()
-    data.file_meta = meta
-    data.SOPClassUID = meta.MediaStorageSOPClassUID
-    data.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-    data.Rows, data.Columns = stored.shape[:2]
-    data.SamplesPerPixel = 3 if stored.ndim == 3 else 1
-    if stored.ndim == 3:
-        data.PlanarConfiguration = 0
-    data.PhotometricInterpretation = "RGB" if stored.ndim == 3 else "MONOCHROME2"
-    data.BitsAllocated = data.BitsStored = stored.dtype.itemsize * 8
-    data.HighBit = data.BitsStored - 1
-    data.PixelRepresentation = int(stored.dtype.kind == "i")
-    data.PixelData = stored.tobytes()
-    for name, value in tags.items():
-        setattr(data, name, value)
-    data.save_as(path, enforce_file_format=True)
+    DICOMS.save(path, stored, **tags)
 
 
 VALUES = [

@@ -149,7 +149,7 @@ def gather(filed: Iterable[Filed]) -> Found:
     names = _numbered(stacks.values())
     for files, (part, _) in zip(stacks.values(), names, strict=True):
         _add_stack(found, files, part)
-    found.sources.sort(key=lambda source: str(source.stamped[0]))
+    found.sources.sort(key=lambda source: source.order)
     return found
 
 

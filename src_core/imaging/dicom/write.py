@@ -127,9 +127,11 @@ def _segmentation(
     stacked = np.zeros((*shape, len(masks)), np.uint8)
     for number, mask in enumerate(masks.values()):
         stacked[..., number] = mask.reshape(shape) != 0
-    sources = _sources(item, reference)
+    if reference.frames:
+        # highdicom wants them in the file's order
+        stacked = stacked[np.argsort(reference.frames)]
     return highdicom.seg.Segmentation(
-        source_images=sources,
+        source_images=_sources(item, reference),
         pixel_array=stacked,
         segmentation_type="BINARY",
         segment_descriptions=[
@@ -218,18 +220,20 @@ def _slice(item: ExportItem, reference: Reference, z: int) -> Any:
 
 
 def _frames(item: ExportItem, reference: Reference) -> Any:
-    """Describe the frames of one file, in the picture's order along z."""
+    """Describe the frames of one file, in the file's own order."""
     from pydicom.dataset import Dataset
 
     data = _common(item, reference)
-    if reference.sop_class not in _ENHANCED:
+    count = len(reference.frames)
+    whole = sorted(reference.frames) == list(range(1, count + 1))
+    if reference.sop_class not in _ENHANCED or not whole:
         raise BadInputError(
-            f"'{item.picture.name}' is a frame of a film, and a DICOM-SEG can refer to "
-            "frames only where they have a place in the patient; export it as png or "
-            "nifti."
+            f"'{item.picture.name}' is a frame of a film or one of several volumes in "
+            "a file, and a DICOM-SEG can refer to a whole volume only; export it as "
+            "png or nifti."
         )
     data.SOPInstanceUID = reference.instances[0]
-    data.NumberOfFrames = len(reference.frames)
+    data.NumberOfFrames = count
     orientation, measures, shared = Dataset(), Dataset(), Dataset()
     orientation.ImageOrientationPatient = list(reference.across_down)
     measures.PixelSpacing = list(reference.spacing)
@@ -237,11 +241,11 @@ def _frames(item: ExportItem, reference: Reference) -> Any:
     shared.PlaneOrientationSequence = [orientation]
     shared.PixelMeasuresSequence = [measures]
     data.SharedFunctionalGroupsSequence = [shared]
-    groups: list[Any] = [None] * len(reference.frames)
-    for z, frame in enumerate(reference.frames):
+    groups = []
+    for z in np.argsort(reference.frames):
         place, group = Dataset(), Dataset()
         place.ImagePositionPatient = list(reference.positions[z])
         group.PlanePositionSequence = [place]
-        groups[frame - 1 if len(groups) >= frame else z] = group
+        groups.append(group)
     data.PerFrameFunctionalGroupsSequence = groups
     return data
