@@ -46,6 +46,8 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 _CT_LOWEST: Final = -3200
+_AIR: Final = (-1100, -900)
+_TISSUE: Final = (-200, 300)
 _LOOKED_AT: Final = 200_000
 
 
@@ -113,8 +115,11 @@ def guess_modality(pixels: NDArray[np.generic]) -> str:
         return ""
     step = max(1, pixels.size // _LOOKED_AT)
     values: NDArray[Any] = pixels.reshape(-1)[::step].astype(np.float64)
-    air = np.mean((values > -1100) & (values < -900))
-    tissue = np.mean((values > -200) & (values < 300))
+    lowest, highest = float(values.min()), float(values.max())
+    if lowest < _AIR[0] and lowest < highest:
+        values = values[values != lowest]  # the corners outside of the scanner's bore
+    air = np.mean((values > _AIR[0]) & (values < _AIR[1]))
+    tissue = np.mean((values > _TISSUE[0]) & (values < _TISSUE[1]))
     known = air > 0.01 and tissue > 0.05 and air + tissue > 0.4
-    fits = values.min() >= _CT_LOWEST and values.max() < 2**15
+    fits = lowest >= _CT_LOWEST and highest < 2**15
     return "CT" if fits and known else ""
