@@ -92,13 +92,7 @@ class Found:
 def file_away(path: Path) -> Filed:
     """Read a file's header; a broken one is told in `Filed.problem`."""
     try:
-        data = load_header(path)
-        kind = kind_of(data)
-        if kind is Kind.OTHER and lacks_mark(path):
-            raise BadInputError("it begins with no DICOM header")
-        planes = planes_of(path, data) if kind is Kind.PICTURE else []
-        if kind is Kind.PICTURE and frame_count(data) == 1 and not planes[0].is_placed:
-            planes = []
+        return _filed(path, load_header(path))
     except MissingExtraError as error:
         return Filed(path, Kind.OTHER, problem=str(error))
     except Exception as error:
@@ -109,6 +103,15 @@ def file_away(path: Path) -> Filed:
             problem=f"'{path}' could not be read as DICOM: {reason}. It is damaged or "
             "of another format; copy or export it again.",
         )
+
+
+def _filed(path: Path, data: Any) -> Filed:
+    kind = kind_of(data)
+    if kind is Kind.OTHER and lacks_mark(path):
+        raise BadInputError("it begins with no DICOM header")
+    planes = planes_of(path, data) if kind is Kind.PICTURE else []
+    if kind is Kind.PICTURE and frame_count(data) == 1 and not planes[0].is_placed:
+        planes = []
     uid = str(data.get("SeriesInstanceUID", "") or "")
     # an anonymiser may have blanked the identifiers: then a series is what lies in one
     # folder, in one frame of reference, of one scan
