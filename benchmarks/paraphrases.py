@@ -99,7 +99,9 @@ def measure(
             texts = [target.wordings[0], *asked[target.id]]
             prompts += texts
             owners += [target] * len(texts)
-        answers = predictor.predict(question.pixels, question.image.axes, prompts)
+        answers = predictor.predict(
+            question.pixels, question.image.axes, prompts, like=question.image
+        )
         for target, prompt, answer in zip(owners, prompts, answers, strict=True):
             value = dice(answer.mask, question.truth[target.id])
             scores.setdefault((target.name, prompt), []).append(value)

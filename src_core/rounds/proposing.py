@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import Field
 
 from src_core.config import Settings, without_unknown
@@ -194,9 +193,9 @@ def propose(
         ]
         if not mine:
             continue
-        pixels = np.asarray(project.pixels(image)[...])
         prompts = [target.wordings[0] for target in mine]
-        answers = model.predict(pixels, image.axes, prompts)
+        pixels = project.pixels(image)
+        answers = model.predict(pixels, image.axes, prompts, like=image)
         for target, prompt, answer in zip(mine, prompts, answers, strict=True):
             if not answer.present:
                 continue

@@ -12,6 +12,7 @@ from src_core.config import TextSettings
 from src_core.devices import Device
 from src_core.errors import BadInputError, NoModelError
 from src_core.predict import Predictor
+from src_core.proposers.base import FRAME
 from src_core.rounds import (
     ProposerChoice,
     answerer,
@@ -42,10 +43,11 @@ class Bright(Answerer):
     name = property(lambda self: self._name)
     threshold = property(lambda self: 0.5)
     learned = property(lambda self: frozenset())
+    frame = property(lambda self: FRAME)
 
-    def answer_plane(self, pixels, axes, prompts, key):
+    def answer_plane(self, shown, prompts, key):
         self.asked.append(tuple(prompts))
-        inside = (pixels > 170).astype(np.float32)
+        inside = (shown().pixels[0] > 170).astype(np.float32)
         return [
             judged(
                 inside * 0.98,
