@@ -211,7 +211,7 @@ def ask_about(
         features = opinions.features
         for n, name in enumerate(names):
             told = np.zeros(0, np.float32) if features is None else features[n].numpy()
-            row = {
+            row: dict[str, Any] = {
                 "tally": only(rows[n], asked[n]),
                 "features": told,
                 "voices": int(opinions.voices),

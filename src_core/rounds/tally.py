@@ -72,7 +72,7 @@ def only(rows: Floats, asked: NDArray[np.bool_]) -> Floats:
 
 
 def moved(rows: Floats, move: Callable[[float, float, float], Place]) -> Floats:
-    """Bring the hottest places of an image (K, `COLUMNS`) elsewhere, where there are any.
+    """Bring the hottest places of an image (K, `COLUMNS`) elsewhere, if there are any.
 
     Parameters
     ----------

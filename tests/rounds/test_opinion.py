@@ -109,7 +109,7 @@ class TestAsker:
         with Project.open(taught) as project:
             predictor, image = load_taught(project), project.images(Split.TEST)[0]
             pixels = project.pixels(image)[...]
-            _, views = predictor.views(pixels, "yx")
+            _, views = predictor.views(predictor.look_at(pixels, "yx").picture(0))
             opinions = Asker(predictor, ["the disc", "the bar"]).ask(
                 torch.cat([*views])
             )
