@@ -46,8 +46,8 @@ def import_(
     table: Annotated[
         Path,
         typer.Argument(
-            help="CSV with a row per image and target; or an nnU-Net folder, or "
-            "DICOM-SEG files."
+            help="CSV with a row per image and target; or an nnU-Net folder, a COCO "
+            "file, or DICOM-SEG files."
         ),
     ],
     take: Take = "",

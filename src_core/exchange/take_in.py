@@ -1,10 +1,11 @@
-"""Whatever a person points at: a table, an nnU-Net folder, or DICOM segmentations."""
+"""Whatever a person points at: a table, nnU-Net, COCO, or DICOM segmentations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError
+from src_core.exchange.coco import import_coco
 from src_core.exchange.intake import import_rows, import_table
 from src_core.exchange.nnunet import FILE_NAME, read_nnunet
 from src_core.exchange.segmentations import import_segmentations
@@ -27,8 +28,8 @@ def import_any(
     project : Project
         Open for writing.
     path : Path
-        A table (CSV), an nnU-Net folder or its ``dataset.json``, a DICOM-SEG file,
-        or a folder of such.
+        A table (CSV), an nnU-Net folder or its ``dataset.json``, a COCO file (any
+        other JSON), a DICOM-SEG file, or a folder of such.
     who : str
         Goes into the ledger.
     options : IntakeOptions, optional
@@ -41,13 +42,15 @@ def import_any(
     """
     if path.name == FILE_NAME or (path / FILE_NAME).is_file():
         return import_rows(project, read_nnunet(path), who=who, options=options)
+    if path.suffix.lower() == ".json" and path.is_file():
+        return import_coco(project, path, who=who, options=options)
     if path.is_dir() or can_read(path):
         found = find_sources([path])
         if found.segmentations:
             return import_segmentations(project, found.segmentations, who=who)
         raise BadInputError(
             f"'{path}' says of no image what is in it; give a table (CSV), an nnU-Net "
-            "folder with its dataset.json, or DICOM segmentations. Pictures alone are "
-            "added with `lgssl add`."
+            "folder with its dataset.json, a COCO file (JSON), or DICOM segmentations. "
+            "Pictures alone are added with `lgssl add`."
         )
     return import_table(project, path, who=who, options=options)

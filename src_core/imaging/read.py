@@ -10,6 +10,7 @@ import numpy as np
 from src_core.errors import BadInputError, UserError
 from src_core.geometry import spatial_axes
 from src_core.imaging.base import DEFAULT_OPTIONS, Picture, Reader, ReadOptions
+from src_core.imaging.coco_read import CocoReader
 from src_core.imaging.dicom import DicomReader
 from src_core.imaging.fit import Fitted, fit
 from src_core.imaging.itk import ItkReader
@@ -36,6 +37,9 @@ READERS: tuple[Reader, ...] = (
     DicomReader(),
 )
 """The first that can read a file reads it."""
+
+MASK_READERS: tuple[Reader, ...] = (*READERS, CocoReader())
+"""The same for masks, of which some formats hold nothing else."""
 
 
 def read_image(
@@ -64,7 +68,7 @@ def read_image(
     """
     source = Source.of(source)
     path = source.path
-    reader = reader_for(path)
+    reader = reader_for(path, MASK_READERS if options.labels else READERS)
     if source.part or source.files:
         options = replace(options, part=source.part, files=source.files)
     if options.part == CHANNELS and options.files:
@@ -166,8 +170,8 @@ def can_read(path: Path) -> bool:
     return any(reader.can_read(path) for reader in READERS)
 
 
-def reader_for(path: Path) -> Reader:
-    """Return the first reader of the table that takes a file.
+def reader_for(path: Path, readers: tuple[Reader, ...] = READERS) -> Reader:
+    """Return the first reader of a table that takes a file.
 
     Raises
     ------
@@ -176,10 +180,10 @@ def reader_for(path: Path) -> Reader:
     """
     if not path.exists():
         raise BadInputError(f"There is no file '{path}'; check the path.")
-    for reader in READERS:
+    for reader in readers:
         if reader.can_read(path):
             return reader
-    known = ", ".join(reader.name for reader in READERS)
+    known = ", ".join(reader.name for reader in readers)
     raise BadInputError(
         f"'{path}' is of no supported format ({known}); convert it to one of them."
     )

@@ -1,0 +1,113 @@
+"""COCO files: pictures with the masks that were drawn in them elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from src_core.errors import BadInputError, NotFoundError, UserError
+from src_core.exchange.decode import decode_mask, stand_in
+from src_core.exchange.intake import Intake, import_rows, save_imported
+from src_core.imaging import Source, TableRow
+from src_core.imaging.coco_read import CocoImage, part_of, read_coco
+from src_core.types import Split
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from src_core.exchange.intake import IntakeOptions
+    from src_core.store import Project
+
+_FOLDERS: Final = (".", "images", "..", "../images")
+
+
+def import_coco(
+    project: Project, path: Path, *, who: str, options: IntakeOptions | None = None
+) -> Intake:
+    """Import the masks of a COCO file, and the pictures that it names.
+
+    A picture is looked for beside the file, in ``images`` there and one folder up; one
+    that is nowhere is taken to be the project's own image of that name. A category
+    that has no annotation in a picture says nothing: nobody may have looked for it. It
+    is absent only where the file says so, as our own exporter does.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    path : Path
+        The JSON file.
+    who : str
+        Goes into the ledger.
+    options : IntakeOptions, optional
+        Progress, stop, processes.
+
+    Raises
+    ------
+    BadInputError
+        If the file is no COCO file, or names no picture.
+    """
+    images = read_coco(path)
+    if not images:
+        raise BadInputError(f"'{path}' names no image; export it again.")
+    there: list[TableRow] = []
+    known: list[tuple[CocoImage, list[TableRow]]] = []
+    for image in images:
+        file = _file(path.parent, image.file_name)
+        rows = _rows(path, image, file or path.parent / image.file_name)
+        if file is None:
+            known.append((image, rows))
+        else:
+            there += rows
+    intake = Intake()
+    if there:
+        intake.join(import_rows(project, there, who=who, options=options))
+    for image, rows in known:
+        _import_known(project, image, rows, who, intake)
+    return intake
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    found = (folder / place / name for place in _FOLDERS)
+    return next((path.resolve() for path in found if path.is_file()), None)
+
+
+def _rows(path: Path, image: CocoImage, file: Path) -> list[TableRow]:
+    """Return a row for each mask, or one without a mask."""
+    targets: list[str] = list(dict.fromkeys((*image.pieces, *image.absent)))
+    masks = {name: Source(path, part_of(image, name)) for name in targets}
+    return [
+        TableRow(0, Source(file), masks.get(name), None, name, (), "", "", Split.TRAIN)
+        for name in targets or [""]
+    ]
+
+
+def _import_known(
+    project: Project, image: CocoImage, rows: list[TableRow], who: str, intake: Intake
+) -> None:
+    """Save the masks of an image that is in the project already."""
+    try:
+        own = project.image(image.file_name)
+    except NotFoundError:
+        intake.failed.append(
+            (
+                image.file_name,
+                f"There is no picture '{image.file_name}', neither beside the COCO "
+                "file nor in the project; copy it there.",
+            )
+        )
+        return
+    intake.known += 1
+    for row in rows:
+        if row.mask is None:
+            continue
+        target = project.add_target(row.target, who=who).name
+        decoded = decode_mask(row, stand_in(own))
+        what = f"{image.file_name}, {target}"
+        try:
+            if decoded.problem:
+                raise BadInputError(decoded.problem)
+            intake.masks += save_imported(
+                project, own, target, decoded, who=who, what=what
+            )
+        except UserError as error:
+            intake.failed.append((what, str(error)))
