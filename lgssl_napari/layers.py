@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from lgssl_napari.looks import (
     set_visible,
 )
 from lgssl_napari.panes import Panes
+from lgssl_napari.placing import KEPT, Place, for_layer, settle, upright
 from lgssl_napari.refine import INSIDE, OUTSIDE
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class NapariCanvas:
         self._probability: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
         self._scale: tuple[float, ...] = ()
+        self._place = Place("yx", (1.0, 1.0))
         self._heat_wanted = False
         self._panes = Panes(viewer)
 
@@ -83,6 +86,9 @@ class NapariCanvas:
         pixels, is_rgb = for_display(picture.pixels, image.axes)
         self._shape = image.spatial_shape
         self._scale = image.spacing or (1.0,) * len(self._shape)
+        self._place = Place.of(image)
+        for made in (*self._made(), *self._panes.layers):
+            self._settle(made)
         scale = (1.0,) * (pixels.ndim - is_rgb - len(self._scale)) + self._scale
         self.clear_preview()
         self.clear_strokes()
@@ -100,6 +106,7 @@ class NapariCanvas:
             )
             self._viewer.layers.move(self._viewer.layers.index(layer), 0)
             self._images[kind] = layer
+            self._settle(layer)
         for other in self._images.values():
             set_visible(other, other is layer)
         set_visible(layer, True)
@@ -127,6 +134,7 @@ class NapariCanvas:
             )
             self._viewer.layers.move(self._viewer.layers.index(made), 0)
             self._images[kind] = made
+            self._settle(made)
             return
         for role in (ANNOTATION, PROPOSAL):
             if self._masks.get((role, spatial)) not in self._viewer.layers:
@@ -216,6 +224,7 @@ class NapariCanvas:
                 opacity=0.6,
                 scale=self._scale,
             )
+            self._settle(layer)
             self._heats[ndim] = layer
             self._viewer.layers.selection.active = self._annotation
         set_visible(layer, True)
@@ -262,7 +271,9 @@ class NapariCanvas:
         """Return which plane of a volume is visible; None for a flat image."""
         if len(self._shape) < 3:
             return None
-        return int(self._viewer.dims.current_step[self._viewer.dims.ndim - 3])
+        dims = self._viewer.dims
+        at = float(dims.point[dims.ndim - 3])
+        return round((at - self._first_plane()) / self._scale[0])
 
     # ------------------------------------------------------- what else there is
     def set_neighbours(self, labels: Mask, names: Sequence[tuple[str, int]]) -> None:
@@ -291,7 +302,10 @@ class NapariCanvas:
     def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
         """Show several masks of an image side by side, instead of what is open."""
         spacing = picture.image.spacing or (1.0,) * len(picture.image.spatial_shape)
-        self._panes.show(picture, panes, spacing, self._made())
+        turn, self._panes.place = upright(self._place, self._shape)
+        turned = [replace(pane, mask=pane.mask[turn]) for pane in panes]
+        shown = replace(picture, pixels=picture.pixels[turn])
+        self._panes.show(shown, turned, spacing, self._made())
 
     def hide_panes(self) -> None:
         """Put back what was open."""
@@ -330,6 +344,7 @@ class NapariCanvas:
         layer.selected_label = LABEL
         layer.events.paint.connect(self._painted)
         self._masks[role, mask.ndim] = layer
+        self._settle(layer)
         return layer
 
     def _put_away(self, layer: Layer) -> None:
@@ -357,11 +372,21 @@ class NapariCanvas:
         """In a volume, turn to the plane with most of a mask if this one has none."""
         if mask.ndim < 3:
             return
-        axis = self._viewer.dims.ndim - 3
-        here = self._viewer.dims.current_step[axis]
+        here = self.plane() or 0
         sizes = mask.sum(axis=(1, 2))
-        if sizes.any() and not (here < len(sizes) and sizes[here]):
-            self._viewer.dims.set_current_step(axis, int(sizes.argmax()))
+        if sizes.any() and not (0 <= here < len(sizes) and sizes[here]):
+            at = self._first_plane() + int(sizes.argmax()) * self._scale[0]
+            self._viewer.dims.set_point(self._viewer.dims.ndim - 3, at)
+
+    def _first_plane(self) -> float:
+        """Where a volume's first plane lies on the world's axis."""
+        return float(for_layer(self._place, 3)["affine"][0, 3])
+
+    def _settle(self, layer: Layer) -> None:
+        """Put a layer where the image lies, and let it know for when it is saved."""
+        settle(layer, for_layer(self._place, layer.ndim))
+        if layer.metadata.get(KEPT) != self._place:
+            layer.metadata = {**layer.metadata, KEPT: self._place}
 
 
 def warm_up() -> None:

@@ -78,7 +78,7 @@ def paint_in(
     wanted = tuple(shades.items())
     if layer.metadata.get(SHADES) != wanted:
         layer.colormap = colours(shades)
-        layer.metadata = {SHADES: wanted}
+        layer.metadata = {**layer.metadata, SHADES: wanted}
     # A row for what is not drawn, too: without one napari calls it "[No Properties]".
     labels, words = [0, *names], [None, *names.values()]
     known = layer.features

@@ -21,6 +21,7 @@ from lgssl_napari.looks import (
     put_away,
     set_visible,
 )
+from lgssl_napari.placing import Place, for_layer, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +46,11 @@ class Panes:
     ----------
     viewer : napari.viewer.Viewer
         The open window.
+
+    Attributes
+    ----------
+    place : Place
+        Where each pane lies, turned upright; given before they are shown.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -53,6 +59,7 @@ class Panes:
         self._masks: dict[int, Labels] = {}
         self._hidden: list[Layer] = []
         self._caption_before: tuple[str, bool] | None = None
+        self.place = Place("yx", (1.0, 1.0))
 
     @property
     def layers(self) -> list[Layer]:
@@ -110,6 +117,7 @@ class Panes:
         shades = dict(zip(names, (*SHADES, *[UNKNOWN] * len(panes)), strict=False))
         paint_in(masks, shades, names)
         for layer in (image, masks):
+            settle(layer, for_layer(self.place, layer.ndim))
             set_visible(layer, True)
         self._viewer.layers.selection.active = masks
         self._turn_to(drawn)

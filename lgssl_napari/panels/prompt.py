@@ -9,13 +9,17 @@ from qtpy.QtCore import QStringListModel, Qt
 from qtpy.QtWidgets import QCompleter, QLineEdit, QPushButton
 
 from lgssl_napari.panels.keys import KEYS
-from lgssl_napari.panels.parts import column, row
+from lgssl_napari.panels.parts import column, row, say, text
+from src_core.imaging.space import side_words
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QPalette
 
     from lgssl_napari.state import PanelState
     from src_core.types import Target
+
+
+ASK = f"Type it in your own words and press Enter. Key: {KEYS['ask']}."
 
 
 class PromptPanel:
@@ -26,9 +30,7 @@ class PromptPanel:
     def __init__(self) -> None:
         self.line = QLineEdit()
         self.line.setPlaceholderText(f"What to find [{KEYS['ask']}]")
-        self.line.setToolTip(
-            f"Type it in your own words and press Enter. Key: {KEYS['ask']}."
-        )
+        self.line.setToolTip(ASK)
         self.line.setClearButtonEnabled(True)
         self._known = QStringListModel()
         completer = QCompleter(self._known, self.line)
@@ -37,7 +39,8 @@ class PromptPanel:
         completer.popup().clicked.connect(lambda _: self._ask())
         self.line.setCompleter(completer)
         self.find = QPushButton("Find [Enter]")
-        self.widget = column(row(self.line, self.find, stretch_first=True))
+        self.sides = text()
+        self.widget = column(row(self.line, self.find, stretch_first=True), self.sides)
         self._targets: tuple[Target, ...] = ()
         self._at_hand = ""
         self.line.returnPressed.connect(self._ask)
@@ -51,6 +54,7 @@ class PromptPanel:
             names = [target.name for target in targets]
             others = [w for target in targets for w in target.wordings]
             self._known.setStringList(list(dict.fromkeys(names + others)))
+        self._tell_sides(state)
         self._follow(state)
 
     def paint(self, palette: QPalette) -> None:
@@ -61,6 +65,14 @@ class PromptPanel:
         """Let the person type."""
         self.line.setFocus()
         self.line.selectAll()
+
+    def _tell_sides(self, state: PanelState) -> None:
+        """Say whose left and right the open image shows: who types them must know."""
+        image = state.work.image
+        sentence = side_words(image.orientation) if image else ""
+        say(self.sides, f"{sentence.partition(':')[0].rstrip('.')}." if image else "")
+        self.sides.setToolTip(sentence)
+        self.line.setToolTip(f"{ASK} {sentence}".rstrip())
 
     def _follow(self, state: PanelState) -> None:
         """Say which target is at hand, unless its own wording is there already."""

@@ -184,6 +184,8 @@ def side_words(orientation: str) -> str:
             "Left and right are those of the picture: its file does not tell the "
             "patient's."
         )
+    if not set("LR").intersection(orientation):
+        return "It shows the patient from one side: left and right do not occur in it."
     return "Left and right are the patient's: the file tells how the patient lies."
 
 

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src_core.errors import BadInputError
-from src_core.imaging.space import affine_of, letters_of, place_of, reorient
+from src_core.imaging.space import (
+    affine_of,
+    letters_of,
+    place_of,
+    reorient,
+    side_words,
+)
 
 ALL = [
     "".join(letters)
@@ -95,3 +101,16 @@ def test_planes_that_cannot_meet():
 def test_a_matrix_that_places_nothing(affine):
     with pytest.raises(BadInputError, match="not usable"):
         place_of(affine)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "words"),
+    [
+        ("", "of the picture"),
+        ("SPL", "the patient's: the file tells"),
+        ("AR", "the patient's: the file tells"),
+        ("IP", "do not occur"),
+    ],
+)
+def test_what_left_and_right_mean(orientation, words):
+    assert words in side_words(orientation)

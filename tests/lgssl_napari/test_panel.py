@@ -238,6 +238,33 @@ def test_the_list_shows_what_a_reviewer_looks_for(panel, kind, listed) -> None:
     assert [line[3:].split("   ")[0] for line in panel.images.model.lines()] == listed
 
 
+@pytest.mark.parametrize(
+    ("orientation", "told"),
+    [
+        ("", "Left and right are those of the picture."),
+        ("SPL", "Left and right are the patient's."),
+        ("PS", "It shows the patient from one side."),
+    ],
+)
+def test_the_prompt_says_whose_left_and_right(qtbot, orientation, told) -> None:
+    from lgssl_napari.panels.prompt import PromptPanel
+    from lgssl_napari.state import PanelState, WorkState
+    from src_core.types import Image
+
+    prompt = PromptPanel()
+    qtbot.addWidget(prompt.widget)
+    axes = "zyx" if len(orientation) == 3 else "yx"
+    shape = (2,) * len(axes)
+    image = Image(
+        "a", "a", "", axes, shape, "uint8", (1.0,) * len(axes), orientation=orientation
+    )
+    prompt.show(PanelState(work=WorkState(image=image)))
+    assert prompt.sides.text() == told
+    assert prompt.line.toolTip().endswith(prompt.sides.toolTip())
+    prompt.show(PanelState())
+    assert not prompt.sides.text()
+
+
 def test_the_next_image_says_why(panel, wait) -> None:
     from src_core.acquire import Pick
 
