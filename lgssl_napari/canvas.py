@@ -102,6 +102,20 @@ class Canvas(Protocol):
         """Show or hide the heat map of the preview's probability."""
         ...
 
+    def show_disagreement(
+        self, heat: NDArray[np.float32] | None, plane: int | None = None
+    ) -> None:
+        """Show where a model's opinions part, or hide it.
+
+        Parameters
+        ----------
+        heat : ndarray or None
+            Over the image's spatial shape, 0 or more; None hides it.
+        plane : int or None
+            Of a volume, the plane to turn to.
+        """
+        ...
+
     def draw_strokes(self, kind: int) -> None:
         """Let the person draw strokes.
 

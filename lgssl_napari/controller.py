@@ -22,9 +22,11 @@ from lgssl_napari.annotating import Annotating
 from lgssl_napari.asking import Asking
 from lgssl_napari.choosing import Choosing
 from lgssl_napari.desk import Desk, log_traceback
+from lgssl_napari.guiding import Guiding
 from lgssl_napari.helper import HelperProcess
 from lgssl_napari.judging import Judging
 from lgssl_napari.lanes import Lane
+from lgssl_napari.looking import Looking
 from lgssl_napari.models import AnswersAside
 from lgssl_napari.neighbours import Neighbours
 from lgssl_napari.past import Past
@@ -99,8 +101,18 @@ class Controller:
         self._neighbours = Neighbours(desk, self._annotating)
         self._choosing = Choosing(desk, self._annotating, self._asking, answers)
         self._judging = Judging(desk, answers)
+        self._guiding = Guiding(desk, self._annotating, self._choosing, answers)
+        self._looking = Looking(
+            desk,
+            lambda: self._training.engine(),
+            lambda: self._training.lose_engine(),
+        )
         self._training = Training(
-            desk, self._new_model, self._judging.judge, start_engine
+            desk,
+            self._new_model,
+            self._judging.judge,
+            start_engine,
+            self._looking.stop,
         )
         self._projects = Projects(desk, self._opened, recent or Recent())
         self._tour = Tour(desk, tour_file)
@@ -208,6 +220,37 @@ class Controller:
     def next_image(self) -> None:
         """Open the image to label next, and say why that one."""
         self._leave_image(self._choosing.next)
+
+    # ------------------------------------------------------------------- guiding
+    def show_where(self, visible: bool) -> None:
+        """Show where in the image a correction would teach most, or hide it."""
+        (self._guiding.show_where if visible else self._guiding.hide_where)()
+
+    def skip(self, reason: str) -> None:
+        """Never offer the image at hand again, and open the next."""
+        self._guiding.skip(reason, self.next_image)
+
+    def pin(self, reason: str = "") -> None:
+        """Offer the image at hand before all others until it is finished."""
+        self._guiding.pin(reason)
+
+    def plan(self) -> None:
+        """Read what more labels will bring, and what stands out in the pool."""
+        self._guiding.read()
+
+    def doubt(self) -> None:
+        """List the finished masks that the model doubts."""
+        self._guiding.doubt()
+
+    def open_for(self, image: str, target: str = "") -> None:
+        """Open an image for a target, by default for the one at hand."""
+        self._leave_image(
+            lambda: self._annotating.open(image, target, then=self._asking.follow)
+        )
+
+    def idle(self) -> None:
+        """Let the worker look at the pool where it has nothing better to do."""
+        self._looking.begin()
 
     # -------------------------------------------------------------------- asking
     def ask(self, prompt: str) -> None:

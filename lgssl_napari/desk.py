@@ -121,6 +121,9 @@ class Desk:
             question=None,
             judgement=None,
             comparing="",
+            guide=None,
+            doubted=None,
+            looking="",
             busy="",
         )
 

@@ -25,6 +25,7 @@ class Lane(StrEnum):
     EDIT = "edit"
     TRAIN = "train"
     PLOT = "plot"
+    LOOK = "look"
 
 
 class Runner(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from psygnal import Signal
 
 from lgssl_napari import looks
+from lgssl_napari.heats import HeatMap
 from lgssl_napari.looks import (
     LABEL,
     PROPOSED,
@@ -25,6 +25,7 @@ from lgssl_napari.looks import (
 from lgssl_napari.panes import Panes
 from lgssl_napari.placing import KEPT, Place, for_layer, settle, upright
 from lgssl_napari.refine import INSIDE, OUTSIDE
+from lgssl_napari.warming import know_units, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 NAMELESS = "Annotation (say what it is)"
 ANNOTATION, PROPOSAL, HEAT, STROKES = "Annotation", "Proposal", "Probability", "Strokes"
-NEIGHBOURS = "Other masks"
+NEIGHBOURS, DISAGREEMENT = "Other masks", "Where to look"
 STROKE_SHADES = {INSIDE: looks.INSIDE, OUTSIDE: looks.OUTSIDE}
 STROKE_NAMES = {INSIDE: "inside", OUTSIDE: "outside"}
 BRUSH = 4
@@ -68,7 +69,8 @@ class NapariCanvas:
         self._viewer = viewer
         self._images: dict[tuple[bool, int], Image] = {}
         self._masks: dict[tuple[str, int], Labels] = {}
-        self._heats: dict[int, Image] = {}
+        self._heat = HeatMap(viewer, HEAT, "inferno")
+        self._disagreement = HeatMap(viewer, DISAGREEMENT, "viridis")
         self._annotation: Labels | None = None
         self._preview: Labels | None = None
         self._probability: NDArray[np.float32] | None = None
@@ -81,6 +83,7 @@ class NapariCanvas:
     # ------------------------------------------------------------------- image
     def show_image(self, picture: Picture, mask: Mask, name: str, colour: int) -> None:
         """Replace image and annotation; the preview becomes empty."""
+        know_units()
         self._panes.hide()
         image = picture.image
         pixels, is_rgb = for_display(picture.pixels, image.axes)
@@ -92,6 +95,7 @@ class NapariCanvas:
         scale = (1.0,) * (pixels.ndim - is_rgb - len(self._scale)) + self._scale
         self.clear_preview()
         self.clear_strokes()
+        self.show_disagreement(None)
         self.set_neighbours(mask, ())
         kind = (is_rgb, len(scale))
         layer = self._images.get(kind)
@@ -122,6 +126,7 @@ class NapariCanvas:
         While the image is read: made one by one they cost 70 ms each, and together
         they would hold the window up four times as long.
         """
+        know_units()
         spatial, rgb = (
             len(image.spatial_shape),
             is_colour(image.axes, image.shape, image.dtype),
@@ -149,7 +154,9 @@ class NapariCanvas:
         for layer in self._made():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._images, self._masks, self._heats = {}, {}, {}
+        self._images, self._masks = {}, {}
+        for heat in (self._heat, self._disagreement):
+            heat.forget()
         self._annotation = self._preview = self._probability = None
 
     # -------------------------------------------------------------- annotation
@@ -206,33 +213,36 @@ class NapariCanvas:
         self._show_heat()
 
     def _show_heat(self) -> None:
-        probability, ndim = self._probability, len(self._scale)
-        layer = self._heats.get(ndim)
-        if probability is None or not self._heat_wanted:
-            for made in self._heats.values():
-                set_visible(made, False)
-            return
-        if layer is not None and layer in self._viewer.layers:
-            layer.data = probability
-            name_and_scale(layer, HEAT, self._scale)
+        if self._probability is None or not self._heat_wanted:
+            self._heat.hide()
         else:
-            layer = self._viewer.add_image(
-                probability,
-                name=HEAT,
-                colormap="inferno",
-                contrast_limits=(0.0, 1.0),
-                opacity=0.6,
-                scale=self._scale,
-            )
-            self._settle(layer)
-            self._heats[ndim] = layer
+            self._lay_over(self._heat, self._probability)
+
+    def show_disagreement(
+        self, heat: NDArray[np.float32] | None, plane: int | None = None
+    ) -> None:
+        """Show where a model's opinions part, or hide it."""
+        if heat is None:
+            self._disagreement.hide()
+            return
+        self._lay_over(self._disagreement, heat, max(float(heat.max()), 1e-3))
+        if plane is not None:
+            self._turn_to_plane(plane)
+
+    def _lay_over(
+        self, heat: HeatMap, values: NDArray[np.float32], most: float = 1.0
+    ) -> None:
+        """Show a heat map over the image and below the masks."""
+        layer, is_new = heat.show(values, self._scale, most)
+        self._settle(layer)
+        if is_new:
             self._viewer.layers.selection.active = self._annotation
-        set_visible(layer, True)
-        self._put_below(layer, self._preview)
+        self._put_below(layer, self._preview or self._annotation)
 
     def warm_up(self) -> None:
         """Import what the first layers need; may be called from any thread."""
-        warm_up()
+        layer = warm_up()
+        paint_in(layer, {LABEL: UNKNOWN}, {LABEL: NAMELESS})
 
     # ----------------------------------------------------------------- strokes
     def draw_strokes(self, kind: int) -> None:
@@ -315,7 +325,8 @@ class NapariCanvas:
 
     # ---------------------------------------------------------------- plumbing
     def _made(self) -> list[Layer]:
-        return [*self._heats.values(), *self._masks.values(), *self._images.values()]
+        heats = (*self._heat.layers, *self._disagreement.layers)
+        return [*heats, *self._masks.values(), *self._images.values()]
 
     def _strokes(self) -> Labels | None:
         """Return the layer of strokes if it fits the image and is in use."""
@@ -375,8 +386,11 @@ class NapariCanvas:
         here = self.plane() or 0
         sizes = mask.sum(axis=(1, 2))
         if sizes.any() and not (0 <= here < len(sizes) and sizes[here]):
-            at = self._first_plane() + int(sizes.argmax()) * self._scale[0]
-            self._viewer.dims.set_point(self._viewer.dims.ndim - 3, at)
+            self._turn_to_plane(int(sizes.argmax()))
+
+    def _turn_to_plane(self, plane: int) -> None:
+        at = self._first_plane() + plane * self._scale[0]
+        self._viewer.dims.set_point(self._viewer.dims.ndim - 3, at)
 
     def _first_plane(self) -> float:
         """Where a volume's first plane lies on the world's axis."""
@@ -387,22 +401,3 @@ class NapariCanvas:
         settle(layer, for_layer(self._place, layer.ndim))
         if layer.metadata.get(KEPT) != self._place:
             layer.metadata = {**layer.metadata, KEPT: self._place}
-
-
-def warm_up() -> None:
-    """Bring in all that napari's first layers need; takes half a second in a thread.
-
-    It imports pandas, scipy and half of scikit-image with them: on the window's own
-    thread the first image held it up for that long.
-    """
-    from napari.layers import Image, Labels
-
-    with suppress(ImportError):
-        # Each Labels layer has a dashed line, and vispy computes its dashes once.
-        from vispy.visuals.line import dash_atlas
-
-        dash_atlas.DashAtlas()
-    layer = Labels(np.zeros((2, 2), np.uint8))
-    layer.data_setitem((np.array([0]), np.array([0])), 1)
-    paint_in(layer, {LABEL: UNKNOWN}, {LABEL: NAMELESS})
-    Image(np.zeros((2, 2), np.uint8))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lgssl_napari.guide import Named, Where
     from lgssl_napari.helper import HelperLike
     from src_core.acquire import Pick
     from src_core.checkpoints import ModelCard
@@ -101,6 +102,14 @@ class Answers(Protocol):
         """Return the mask of one target by each version."""
         ...
 
+    def where(self, project: Project, version: str, image: str, target: str) -> Where:
+        """Find where a version's opinions about an image part."""
+        ...
+
+    def doubted(self, project: Project, version: str) -> tuple[Named, ...]:
+        """List the finished masks that a version doubts."""
+        ...
+
     def warm(self, project: Project, version: str) -> None:
         """Load a version before it is needed."""
         ...
@@ -171,6 +180,22 @@ class Answerer:
             for m in models
         ]
 
+    def where(self, project: Project, version: str, image: str, target: str) -> Where:
+        """Find where a version's opinions about an image part."""
+        from lgssl_napari.guide import Where
+        from src_core.rounds.explain import explain
+
+        model: Any = self.model(project, version)
+        found = explain(project, model, image, target)
+        plane = found.regions[0].slice if found.regions else None
+        return Where(found.heat, plane, found.sentence)
+
+    def doubted(self, project: Project, version: str) -> tuple[Named, ...]:
+        """List the finished masks that a version doubts."""
+        from lgssl_napari.guide import find_doubted
+
+        return find_doubted(project, self.model(project, version))
+
     def _keep(self, key: tuple[Path, str], model: ModelLike) -> None:
         self._models[key] = model
         while len(self._models) > KEPT:
@@ -202,6 +227,14 @@ class AnswersAside:
     ) -> list[Mask]:
         """Return the mask of one target by each version."""
         return self._call(_masks, project.path, tuple(versions), image, target)
+
+    def where(self, project: Project, version: str, image: str, target: str) -> Where:
+        """Find where a version's opinions about an image part."""
+        return self._call(_where, project.path, version, image, target)
+
+    def doubted(self, project: Project, version: str) -> tuple[Named, ...]:
+        """List the finished masks that a version doubts."""
+        return self._call(_doubted, project.path, version)
 
     def warm(self, project: Project, version: str) -> None:
         """Load a version before it is needed."""
@@ -281,3 +314,11 @@ def _masks(path: Path, versions: Sequence[str], image: str, target: str) -> list
 
 def _warm(path: Path, version: str) -> None:
     _answerer().warm(opened(path), version)
+
+
+def _where(path: Path, version: str, image: str, target: str) -> Where:
+    return _answerer().where(opened(path), version, image, target)
+
+
+def _doubted(path: Path, version: str) -> tuple[Named, ...]:
+    return _answerer().doubted(opened(path), version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
@@ -20,12 +21,14 @@ from lgssl_napari.panels.judge import JudgePanel
 from lgssl_napari.panels.keys import bind, press
 from lgssl_napari.panels.mask import MaskPanel
 from lgssl_napari.panels.parts import GAP, column, fit_width, scrolling
+from lgssl_napari.panels.plan import PlanPanel
 from lgssl_napari.panels.prompt import PromptPanel
 from lgssl_napari.panels.start import StartPanel
 from lgssl_napari.panels.strip import Strip
 from lgssl_napari.panels.threads import Courier
 from lgssl_napari.panels.tour import TourPanel
 from lgssl_napari.panels.train import TrainPanel
+from lgssl_napari.panels.why import WhyPanel
 from lgssl_napari.plot import drawn
 from lgssl_napari.refine import INSIDE, OUTSIDE
 
@@ -41,7 +44,9 @@ if TYPE_CHECKING:
     from lgssl_napari.state import Message, PanelState
 
 WIDTH = 370
-PAGES = ("Label", "Train", "Results", "History")
+PAGES = ("Label", "Train", "Results", "Plan", "History")
+IDLE_EVERY = 20_000
+"""Milliseconds between two moments at which the worker may look at the pool."""
 
 
 class SegmentByText(QWidget):  # type: ignore[misc]
@@ -74,17 +79,20 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             PromptPanel(),
             AnswerPanel(),
         )
+        self.why, self.plan = WhyPanel(), PlanPanel()
         self.mask, self.history = MaskPanel(), HistoryPanel()
         self.train, self.judge, self.tour = TrainPanel(), JudgePanel(), TourPanel()
         self._shown: tuple[Any, ...] = (
             self.start,
             self.header,
             self.images,
+            self.why,
             self.prompt,
             self.answer,
             self.mask,
             self.train,
             self.judge,
+            self.plan,
             self.history,
             self.tour,
             self.strip,
@@ -93,6 +101,9 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         self._connect()
         self._bind_keys()
         self._guard: CloseGuard | None = None
+        self._idle = QTimer(self)
+        self._idle.timeout.connect(self._safely(self.controller.idle))
+        self._idle.start(IDLE_EVERY)
         self.setAcceptDrops(True)
         self.setMinimumWidth(WIDTH)
         self._paint()
@@ -103,6 +114,7 @@ class SegmentByText(QWidget):  # type: ignore[misc]
     def _lay_out(self) -> None:
         label = column(
             self.images.widget,
+            self.why.widget,
             self.prompt.widget,
             self.answer.widget,
             self.mask.widget,
@@ -110,8 +122,9 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         )
         train = column(self.train.widget, stretch=True)
         judge = column(self.judge.widget, stretch=True)
+        plan = column(self.plan.widget, stretch=True)
         self.tabs = QTabWidget()
-        pages = (label, train, judge)
+        pages = (label, train, judge, plan)
         self._areas = [scrolling(page) for page in (*pages, self.start.widget)]
         self.judge_area = self._areas[PAGES.index("Results")]
         for title, page, area in zip(PAGES, pages, self._areas, strict=False):
@@ -169,6 +182,11 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             (self.judge.judged, verbs.judge),
             (self.judge.beside_wanted, verbs.compare),
             (self.judge.left, verbs.leave_comparison),
+            (self.why.where_wanted, verbs.show_where),
+            (self.why.skipped, verbs.skip),
+            (self.why.pinned, verbs.pin),
+            (self.plan.doubts_wanted, verbs.doubt),
+            (self.plan.chosen, self._open_for),
             (self.history.look_wanted, verbs.look_at),
             (self.history.restore_wanted, verbs.restore),
             (self.strip.chosen, verbs.choose),
@@ -206,6 +224,9 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             "flag": self.mask.review.flag_now,
             "sign": self.mask.review.sign_now,
             "next": verbs.next_image,
+            "where": press(self.why.where),
+            "skip": self.why.skip_now,
+            "pin": self.why.pin_now,
             "before": lambda: verbs.step(-1),
             "after": lambda: verbs.step(1),
             "retrain": self.train.retrain_now,
@@ -279,7 +300,7 @@ class SegmentByText(QWidget):  # type: ignore[misc]
 
     @property
     def _curves(self) -> tuple[Curves, ...]:
-        return (self.train.curve.curves, self.judge.curves)
+        return (self.train.curve.curves, self.judge.curves, self.plan.curves)
 
     def _drawing(self, curves: Curves) -> Callable[[Drawing], None]:
         def draw(drawing: Drawing) -> None:
@@ -296,6 +317,13 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         if PAGES[page] == "Results":
             found = self.controller.state.judgement
             self.controller.judge(found.version if found else "")
+        if PAGES[page] == "Plan":
+            self.controller.plan()
+
+    def _open_for(self, image: str, target: str) -> None:
+        """Open an image of a list, and turn to where it is worked on."""
+        self.tabs.setCurrentIndex(0)
+        self.controller.open_for(image, target)
 
     def type_prompt(self) -> None:
         """Put the cursor where one types what to find."""

@@ -35,6 +35,10 @@ class Line:
         Whether it lies between 0 and 1 whatever the points are.
     dots : bool
         Whether each point is marked.
+    expected : tuple of (float, float)
+        Another curve, drawn dashed: what the points are expected to do.
+    band : tuple of (float, float, float)
+        Its interval: along, low, high.
     """
 
     label: str
@@ -42,6 +46,8 @@ class Line:
     points: Points
     unit: bool = False
     dots: bool = False
+    expected: Points = ()
+    band: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,8 @@ class Plotter:
         FigureCanvasAgg(self._figure)
         self._axes = self._figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
         self._curves = [axes.plot([], [], linewidth=1.4)[0] for axes in self._axes]
+        self._expected = [axes.plot([], [], "--", lw=1)[0] for axes in self._axes]
+        self._bands: list[Any] = []
 
     def draw(self, drawing: Drawing) -> NDArray[np.uint8]:
         """Return a drawing as a picture.
@@ -100,11 +108,23 @@ class Plotter:
         self._figure.set_dpi(DPI * drawing.scale)
         self._figure.set_size_inches(drawing.width / DPI, drawing.height / DPI)
         self._figure.set_facecolor(drawing.background)
-        for axes, curve, line in zip(
-            self._axes, self._curves, drawing.lines, strict=True
+        for band in self._bands:
+            band.remove()
+        self._bands.clear()
+        for axes, curve, expected, line in zip(
+            self._axes, self._curves, self._expected, drawing.lines, strict=True
         ):
-            curve.set_data(*zip(*line.points, strict=True) if line.points else ((), ()))
+            curve.set_data(*_columns(line.points))
             curve.set(color=line.shade, marker="o" if line.dots else "", markersize=3)
+            # What is expected goes through the points: no line between these as well.
+            curve.set_linestyle("none" if line.expected else "-")
+            expected.set_data(*_columns(line.expected))
+            expected.set_color(line.shade)
+            if line.band:
+                shade = axes.fill_between(
+                    *zip(*line.band, strict=True), color=line.shade, alpha=0.2, lw=0
+                )
+                self._bands.append(shade)
             axes.relim()
             axes.autoscale_view()
             if line.unit:
@@ -118,6 +138,10 @@ class Plotter:
             last.xaxis.get_major_locator().set_params(integer=True)
         self._figure.canvas.draw()
         return np.array(self._figure.canvas.buffer_rgba())
+
+
+def _columns(points: Points) -> Any:
+    return zip(*points, strict=True) if points else ((), ())
 
 
 def _paint(axes: Any, label: str, drawing: Drawing) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lgssl_napari.guide import Guide, Named
+
 Statuses = Mapping[tuple[str, str], MaskStatus]  # (image, target) -> status
 
 
@@ -218,6 +220,8 @@ class WorkState:
         The revision shown in the preview.
     scribbling : Scribbling
         How the mask is refined.
+    where : str
+        Where to look, in words, while that is shown; else ``""``.
     """
 
     image: Image | None = None
@@ -231,6 +235,7 @@ class WorkState:
     history: tuple[Revision, ...] = ()
     looking_at: int | None = None
     scribbling: Scribbling = field(default_factory=Scribbling)
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,12 @@ class PanelState:
         What a version changed.
     comparing : str
         What is shown side by side, or ``""``.
+    guide : Guide or None
+        The learning curve, and what stands out in the pool.
+    doubted : tuple of Named or None
+        Finished masks that the model doubts; None before it was asked.
+    looking : str
+        How far the pool has been looked at, while that goes on.
     tour : int
         The step of the tour that is shown, from 1; 0 for none.
     who : str
@@ -270,6 +281,9 @@ class PanelState:
     neighbours: bool = False
     judgement: Judgement | None = None
     comparing: str = ""
+    guide: Guide | None = None
+    doubted: tuple[Named, ...] | None = None
+    looking: str = ""
     tour: int = 0
     who: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +70,8 @@ class Training:
         Called with the version that a training gave, promoted or not.
     start_engine : callable
         Makes an engine.
+    make_room : callable
+        Ends what else the worker does, before it trains.
     """
 
     def __init__(
@@ -77,9 +80,11 @@ class Training:
         answered: Callable[[], None],
         ended: Callable[[str], None],
         start_engine: Callable[[], EngineLike] = local_engine,
+        make_room: Callable[[], None] = lambda: None,
     ) -> None:
         self._desk, self._answered, self._ended = desk, answered, ended
-        self._start_engine = start_engine
+        self._start_engine, self._make_room = start_engine, make_room
+        self._guard = threading.Lock()
         self._engine: EngineLike | None = None
         self._job: JobLike | None = None
         self._stop_asked = False
@@ -170,6 +175,19 @@ class Training:
 
         desk.run(work, done, lane=Lane.MODEL, busy=f"Changing to model {version}")
 
+    def engine(self) -> EngineLike:
+        """Return the engine, started when first needed; from any thread."""
+        with self._guard:
+            if self._engine is None:
+                self._engine = self._start_engine()
+            return self._engine
+
+    def lose_engine(self) -> None:
+        """Drop an engine whose worker died or hangs: the next one is new."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._desk.run(engine.close, lambda _: None, lane=Lane.TRAIN)
+
     def close(self) -> None:
         """End the worker process; a training under way keeps its checkpoint."""
         engine, self._engine, self._job = self._engine, None, None
@@ -191,9 +209,8 @@ class Training:
         request = RoundRequest.model_validate(asked)
         ensure_validation(project, who)
         self._position = project.position if position is None else position
-        if self._engine is None:
-            self._engine = self._start_engine()
-        self._job = self._engine.submit(
+        self._make_room()
+        self._job = self.engine().submit(
             train_job,
             str(project.path),
             self._position,
@@ -243,10 +260,7 @@ class Training:
             job=replace(desk.state.job, running=False, stopping=False, phase="")
         )
         if isinstance(error, JobError):
-            # A worker that died or hangs is not asked again: the next one is new.
-            engine, self._engine = self._engine, None
-            if engine is not None:
-                desk.run(engine.close, lambda _: None, lane=Lane.TRAIN)
+            self.lose_engine()
         desk.fail(error, self._remedy(error, asked))
 
     def _remedy(self, error: Exception, asked: dict[str, Any]) -> Choice | None:

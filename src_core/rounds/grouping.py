@@ -78,14 +78,22 @@ def groups_by_look(project: Project, count: int = 0, seed: int = 0) -> list[Look
     return sorted(found, key=lambda group: -len(group.images))
 
 
-def look_alikes(project: Project) -> list[LookAlikes]:
+def look_alikes(project: Project, *, wait: bool = True) -> list[LookAlikes]:
     """List the images that are nearly the same, the suspicious ones first.
 
     Slices of one volume that lie side by side are nearly the same by nature; what is
     said to be of two patients, or stands in two splits, comes first.
+
+    Parameters
+    ----------
+    project : Project
+        With looks taken in.
+    wait : bool
+        Compare however many pictures there are; else, of many, what the worker has
+        found serves.
     """
     rows = look_alikes_of(
-        looks_shelf(project), project.cache_dir / "derived", wait=True
+        looks_shelf(project), project.cache_dir / "derived", wait=wait
     )
     if not len(rows):
         return []

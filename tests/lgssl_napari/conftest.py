@@ -37,6 +37,7 @@ class FakeCanvas:
         self.preview: np.ndarray | None = None
         self.preview_name = ""
         self.heat = False
+        self.disagreement: Any = None
         self.undo: list[np.ndarray] = []
         self.strokes_kind = 0
         self.drawn_strokes = np.zeros(SIZE, np.uint8)
@@ -54,6 +55,7 @@ class FakeCanvas:
         self, picture: Any, mask: np.ndarray, name: str, colour: int
     ) -> None:
         self.picture, self.preview, self.panes = picture, None, ()
+        self.disagreement = None
         self.drawn_strokes = np.zeros(mask.shape, np.uint8)
         self.set_annotation(mask, name, colour)
 
@@ -78,6 +80,11 @@ class FakeCanvas:
 
     def show_probability(self, visible: bool) -> None:
         self.heat = visible
+
+    def show_disagreement(
+        self, heat: np.ndarray | None, plane: int | None = None
+    ) -> None:
+        self.disagreement = None if heat is None else (heat, plane)
 
     def draw_strokes(self, kind: int) -> None:
         self.strokes_kind = kind

@@ -232,6 +232,25 @@ def test_the_heat_map_is_made_when_it_is_wanted(viewer, canvas) -> None:
     assert [layer for layer in viewer.layers if layer.name == "Probability"] == [heat]
 
 
+def test_where_opinions_part_lies_under_the_masks_and_goes_with_the_image(
+    viewer, canvas
+) -> None:
+    show(canvas, picture())
+    canvas.set_annotation(mask(), "heart", 0)
+    canvas.show_disagreement(np.full((24, 32), 0.2, np.float32))
+    heat = viewer.layers["Where to look"]
+    assert heat.visible
+    assert heat.contrast_limits == [0.0, pytest.approx(0.2)]
+    assert names(viewer).index("Where to look") < names(viewer).index("heart")
+    assert viewer.layers.selection.active.name == "heart"
+    canvas.show_disagreement(None)
+    assert not heat.visible
+    canvas.show_disagreement(np.ones((24, 32), np.float32))
+    assert heat.visible
+    show(canvas, picture())
+    assert not heat.visible
+
+
 # ----------------------------------------------------------------------- strokes
 def test_strokes_have_a_layer_of_their_own_and_say_so(viewer, canvas) -> None:
     told = []

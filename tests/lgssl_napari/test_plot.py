@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -61,3 +63,16 @@ def test_rounds_are_whole_numbers_and_need_no_second_curve() -> None:
     pixels = drawn(Drawing((line,), "round", 300, 120, 1.0, "#ffffff", "#000000"))
     assert pixels.shape == (120, 300, 4)
     assert len(near(pixels, LOSS)) > 20
+
+
+def test_what_is_expected_is_dashed_in_its_interval(plotter) -> None:
+    band = tuple((n, 0.4, 0.8) for n in (1.0, 5.0, 9.0))
+    expected = tuple((n, 0.6) for n in (1.0, 5.0, 9.0))
+    plain = drawing()
+    line = Line("Dice", DICE, DICES, unit=True, dots=True, expected=expected, band=band)
+    before = plotter.draw(plain)
+    whole = plotter.draw(replace(plain, lines=(line, plain.lines[1])))
+    again = plotter.draw(plain)
+    # Nothing of it is left in the next picture.
+    np.testing.assert_allclose(again.astype(int), before, atol=3)
+    assert (whole != again).any(-1).mean() > 0.05
