@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lgssl_napari.guide import read_guide
+from lgssl_napari.guide import MOST, Guide, Named
 from lgssl_napari.lanes import Lane
+from lgssl_napari.models import opened
 from lgssl_napari.state import Choice, Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lgssl_napari.annotating import Annotating
     from lgssl_napari.choosing import Choosing
     from lgssl_napari.desk import Desk
-    from lgssl_napari.guide import Guide, Named, Where
+    from lgssl_napari.guide import Where
     from lgssl_napari.models import Answers
+    from src_core.rounds.grouping import LookAlikes
     from src_core.store import Project
 
 
@@ -167,3 +170,36 @@ class Guiding:
     def _version(self) -> str | None:
         shown = self._desk.state.project
         return shown.version if shown else None
+
+
+# ------------------------------------------------------------- in the helper process
+def read_guide(path: Path) -> Guide:
+    """Read what is known of a project; for the helper process."""
+    from src_core.rounds.grouping import groups_by_look, look_alikes
+    from src_core.rounds.outlook import outlook
+
+    project = opened(path)
+    ahead = outlook(project)
+    alike = look_alikes(project, wait=False)[:MOST]
+    groups = [group.images for group in groups_by_look(project)]
+    return Guide(
+        ahead.sentence,
+        tuple((float(p.labelled), p.dice) for p in ahead.points),
+        tuple((n, e.mean, e.low, e.high) for n, e in ahead.curve),
+        tuple(_named(project, a.images, _suspicion(a)) for a in alike),
+        tuple(_named(project, ids, f"{len(ids)} that look alike") for ids in groups),
+    )
+
+
+def _named(project: Project, images: tuple[str, ...], said: str) -> Named:
+    return Named(images[0], "", project.image(images[0]).name, said)
+
+
+def _suspicion(alike: LookAlikes) -> str:
+    more = len(alike.images) - 1
+    others = f"{more} more" if more > 1 else "one more"
+    if alike.across_splits:
+        return f"nearly the same as {others}: learned from and tested on"
+    if alike.across_groups:
+        return f"nearly the same as {others}, of another patient"
+    return f"nearly the same as {others}"

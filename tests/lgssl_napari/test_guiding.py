@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lgssl_napari.guide import Guide, Named, Where, read_guide
+from lgssl_napari.guide import Guide, Named, Where
+from lgssl_napari.guiding import read_guide
 from lgssl_napari.panels.plan import learning_line
 from src_core.acquire import Pick
 from src_core.errors import JobLostError
