@@ -14,10 +14,11 @@ from torch import Tensor
 from src_core.checkpoints import load_tensors, save_tensors
 from src_core.devices import free_cores
 from src_core.errors import CorruptError, UserError
-from src_core.methods import Method, Moment, method_class
+from src_core.methods import Moment, method_class
 from src_core.train.pace import Pace
 from src_core.train.sampler import Sampler
 from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
+from src_core.train.selection import Candidate, Selection
 from src_core.train.validate import Validation
 
 if TYPE_CHECKING:
@@ -95,9 +96,9 @@ class Trained:
     Attributes
     ----------
     weights : dict
-        The network's state, of the best look at the validation split.
+        The network's state: the best on the validation split, as far as it can tell.
     dice : float
-        Of that look; NaN without a validation split.
+        Of those; NaN without a validation split.
     step : int
         Steps made.
     seconds : float
@@ -141,8 +142,6 @@ class _Course:
     step: int = 0
     began: float | None = None
     looks: list[Look] = field(default_factory=list)
-    best: State | None = None
-    best_dice: float = -math.inf
 
 
 class Training:
@@ -213,6 +212,7 @@ class Training:
             fused=True,
         )
         self.course = _Course()
+        self.selection = Selection(self.validation.pairs[:, 1])
         self._losses: dict[str, float] = {}
         self._looking = 0.0
 
@@ -245,13 +245,14 @@ class Training:
             if self.hooks.checkpoint and now - last_save >= train.checkpoint_seconds:
                 self._save(self.hooks.checkpoint)
                 last_save = time.monotonic()
-        if not course.looks or course.looks[-1].step != course.step:
+        if self.selection.latest is None or course.looks[-1].step != course.step:
             self._look()
         self._report()
-        assert course.best is not None
+        chosen = self.selection.chosen
+        assert chosen is not None
         return Trained(
-            course.best,
-            course.best_dice if len(self.validation) else math.nan,
+            chosen.weights,
+            self.selection.score(chosen.dices),
             course.step,
             self.budget.elapsed(),
             tuple(course.looks),
@@ -316,24 +317,23 @@ class Training:
         return self.burn_in.ramp(done, course.began)
 
     def _look(self) -> None:
-        """Score trained and averaged weights, and keep the better of the two."""
+        """Score trained and averaged weights, and note the better of the two."""
         course, nets = self.course, (self.method.net, self.method.average)
-        if len(self.validation) == 0:
-            course.best = _copy(self.method.average)
-            course.looks.append(self._at(math.nan, math.nan))
-            return
         started = self.budget.clock()
+        average = self.validation.dices(nets[1], self.device)
         # Early in a short round the average lags behind; once it has overtaken the
         # trained weights, they need not be looked at any more.
         last = course.looks[-1] if course.looks else None
         overtaken = last is not None and not last.average <= last.raw
-        raw = math.nan if overtaken else self.validation.score(nets[0], self.device)
-        average = self.validation.score(nets[1], self.device)
+        raw = average if overtaken else self.validation.dices(nets[0], self.device)
         self._looking += self.budget.clock() - started
-        course.looks.append(self._at(raw, average))
-        if course.looks[-1].dice >= course.best_dice:
-            best = nets[0] if raw > average else nets[1]
-            course.best_dice, course.best = course.looks[-1].dice, _copy(best)
+        score = self.selection.score
+        course.looks.append(
+            self._at(math.nan if overtaken else score(raw), score(average))
+        )
+        ahead = self.selection.clearly_better(raw, average)
+        better = (nets[0], raw) if ahead else (nets[1], average)
+        self.selection.offer(Candidate.of(*better))
 
     def _at(self, raw: float, average: float) -> Look:
         step = self.course.step
@@ -359,14 +359,13 @@ class Training:
         tensors = {f"method.{k}": v for k, v in self.method.state_dict().items()}
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
-        tensors |= {f"best.{k}": v for k, v in (course.best or {}).items()}
+        tensors |= self.selection.state_dict()
         tensors["rng"] = self.rng.get_state()
         looks = [dataclasses.astuple(k) for k in course.looks]
         meta = {
             "step": course.step,
             "began": course.began,
             "looks": looks,
-            "best_dice": course.best_dice if course.best else None,
             "seconds": self.budget.elapsed(),
             "settings": self.settings.model_dump(mode="json"),
         }
@@ -398,14 +397,9 @@ class Training:
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.rng.set_state(tensors["rng"])
         self.budget.spent += meta["seconds"]
-        best = _under(tensors, "best.") or None
-        self.course = _Course(
-            meta["step"],
-            meta["began"],
-            [Look(*look) for look in meta["looks"]],
-            best,
-            meta["best_dice"] if best else -math.inf,
-        )
+        self.selection.load_state_dict(tensors)
+        looks = [Look(*look) for look in meta["looks"]]
+        self.course = _Course(meta["step"], meta["began"], looks)
 
 
 def warm_start(net: PromptNet, weights: State) -> None:
@@ -417,10 +411,6 @@ def warm_start(net: PromptNet, weights: State) -> None:
     mine = net.state_dict()
     fits = {k: v for k, v in weights.items() if k in mine and mine[k].shape == v.shape}
     net.load_state_dict(fits, strict=False)
-
-
-def _copy(net: Method | PromptNet) -> State:
-    return {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}
 
 
 def _under(tensors: State, prefix: str) -> State:

@@ -1,0 +1,85 @@
+"""What a training keeps: the latest weights, unless earlier ones are clearly better."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from src_core.train.selection import Candidate, Selection
+
+ONE = torch.zeros(4, dtype=torch.long)
+TWO = torch.tensor([0, 0, 0, 1])
+
+
+def _candidate(number, dices):
+    return Candidate({"w": torch.tensor(float(number))}, torch.tensor(dices))
+
+
+def _chosen(targets, *all_dices):
+    selection = Selection(targets)
+    for number, dices in enumerate(all_dices):
+        selection.offer(_candidate(number, dices))
+    return selection.chosen.weights["w"].item()
+
+
+@pytest.mark.parametrize(
+    ("looks", "kept"),
+    [
+        # a rise is followed
+        (([0.2, 0.3, 0.2, 0.3], [0.6, 0.7, 0.6, 0.7]), 1),
+        # luck on one picture of four is not: +0.1 with an error of 0.1
+        (([0.9, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]), 1),
+        # every picture got worse: the earlier is kept
+        (([0.8, 0.7, 0.8, 0.7], [0.6, 0.6, 0.6, 0.6]), 0),
+        # a slow slide is measured from its top, not from step to step
+        (([0.8, 0.8, 0.8, 0.8], [0.79, 0.78, 0.8, 0.79], [0.7, 0.71, 0.7, 0.69]), 0),
+        # of equals the latest
+        (([0.8, 0.8, 0.8, 0.8], [0.8, 0.8, 0.8, 0.8]), 1),
+    ],
+)
+def test_the_latest_is_kept_unless_earlier_weights_are_clearly_better(looks, kept):
+    assert _chosen(ONE, *looks) == kept
+
+
+def test_one_pair_can_tell_nothing():
+    assert _chosen(torch.zeros(1, dtype=torch.long), [0.9], [0.4]) == 1
+
+
+def test_without_pairs_the_latest_is_kept():
+    empty = torch.empty(0, dtype=torch.long)
+    assert _chosen(empty, [], []) == 1
+    assert math.isnan(Selection(empty).score(torch.empty(0)))
+
+
+def test_each_target_counts_the_same():
+    selection = Selection(TWO)
+    assert selection.score(torch.tensor([0.2, 0.4, 0.6, 1.0])) == pytest.approx(0.7)
+
+
+def test_the_error_is_that_of_a_stratified_mean():
+    selection = Selection(torch.tensor([0, 0, 1, 1]))
+    values = torch.tensor([0.1, 0.3, 0.0, 0.4], dtype=torch.float64)
+    # variances 0.02 and 0.08, each over two pairs, the mean of two strata
+    expected = math.sqrt(0.02 / 2 + 0.08 / 2) / 2
+    mean, error = selection._mean_and_error(values)
+    assert (mean, error) == pytest.approx((0.2, expected))
+
+
+def test_the_best_survives_a_checkpoint():
+    first = Selection(ONE)
+    first.offer(_candidate(0, [0.9, 0.8, 0.9, 0.8]))
+    first.offer(_candidate(1, [0.1, 0.2, 0.1, 0.2]))
+    second = Selection(ONE)
+    second.load_state_dict(first.state_dict() | {"rng": torch.zeros(1)})
+    second.offer(_candidate(2, [0.3, 0.3, 0.3, 0.3]))
+    assert second.chosen.weights["w"].item() == 0
+
+
+def test_nothing_seen_nothing_saved():
+    selection = Selection(ONE)
+    assert selection.chosen is None
+    assert selection.state_dict() == {}
+    selection.load_state_dict({"rng": torch.zeros(1)})
+    assert selection.best is None
