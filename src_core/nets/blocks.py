@@ -65,6 +65,19 @@ class Modulation(nn.Module):
         return modulated
 
 
+def take(maps: Tensor, rows: Tensor) -> Tensor:
+    """(B, C, H, W) -> the maps at `rows` (P,) long, repeats allowed.
+
+    An image asked with three prompts stands there three times. Plain indexing of a
+    channels-last map takes four times as long, forward and backward: its rows are not
+    one run of memory to it.
+    """
+    _, channels, height, width = maps.shape
+    flat = maps.permute(0, 2, 3, 1).flatten(1).index_select(0, rows)
+    taken: Tensor = flat.unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
+    return taken
+
+
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear interpolation of (N, C, H, W) to `size`, a no-op where it fits."""
     if x.shape[-2:] == torch.Size(size):

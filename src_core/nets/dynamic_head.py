@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src_core.nets.base import Answer, Decoded, PromptNet
-from src_core.nets.blocks import ConvNorm, resize
+from src_core.nets.blocks import ConvNorm, resize, take
 from src_core.nets.encoder import ContextNeck, build_encoder
 from src_core.nets.skip_path import SkipPath
 from src_core.nets.text_vision import PromptReader, code_layer
@@ -50,7 +50,7 @@ class DynamicSeen:
 
     def select(self, rows: Tensor) -> DynamicSeen:
         """Return what is kept of the images at `rows` (P,) long, repeats allowed."""
-        return DynamicSeen(self.features[rows], self.pooled[rows])
+        return DynamicSeen(take(self.features, rows), self.pooled[rows])
 
 
 @dataclass(frozen=True, slots=True)

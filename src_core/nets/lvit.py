@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src_core.nets.base import Answer, Decoded, PromptNet
-from src_core.nets.blocks import resize
+from src_core.nets.blocks import resize, take
 from src_core.nets.lvit_parts import (
     PatchEmbedding,
     Reconstruct,
@@ -64,7 +64,7 @@ class DoubleUFeatures:
     def select(self, rows: Tensor) -> DoubleUFeatures:
         """Return the features at `rows` (P,) long, repeats allowed."""
         return DoubleUFeatures(
-            tuple(m[rows] for m in self.maps), tuple(t[rows] for t in self.tokens)
+            tuple(take(m, rows) for m in self.maps), tuple(t[rows] for t in self.tokens)
         )
 
 

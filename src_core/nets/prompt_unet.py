@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from src_core.nets.base import Answer, Decoded, PromptNet
-from src_core.nets.blocks import ConvNorm, Modulation, resize
+from src_core.nets.blocks import ConvNorm, Modulation, resize, take
 from src_core.nets.encoder import ContextNeck, build_encoder
 from src_core.nets.skip_path import SkipPath
 from src_core.nets.text_vision import (
@@ -48,7 +48,7 @@ class Features:
 
     def select(self, rows: Tensor) -> Features:
         """Return the features at `rows` (P,) long, repeats allowed."""
-        skips = tuple(tuple(skip[rows] for skip in maps) for maps in self.skips)
+        skips = tuple(tuple(take(skip, rows) for skip in maps) for maps in self.skips)
         return Features(skips, self.vision.select(rows))
 
 
@@ -192,7 +192,7 @@ class PromptUNet(PromptNet):
         """
         skips, code = features.skips[decoder], codes.vector
         if rows is not None:
-            skips, fused = tuple(skip[rows] for skip in skips), fused[rows]
+            skips, fused = tuple(take(skip, rows) for skip in skips), take(fused, rows)
             code = code[rows]
         *deep, half = self.decoders[decoder](skips, fused, code)
         full = (2 * half.shape[-2], 2 * half.shape[-1])

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src_core.nets.blocks import resize
+from src_core.nets.blocks import resize, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class VisionParts:
 
     def select(self, rows: Tensor) -> VisionParts:
         """Return the parts of the images at `rows` (P,) long."""
-        return VisionParts(self.gate[rows], self.fuse[rows])
+        return VisionParts(take(self.gate, rows), take(self.fuse, rows))
 
 
 class TextVisionFusion(nn.Module):
