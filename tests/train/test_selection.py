@@ -31,6 +31,8 @@ def _chosen(targets, *all_dices):
         (([0.2, 0.3, 0.2, 0.3], [0.6, 0.7, 0.6, 0.7]), 1),
         # luck on one picture of four is not: +0.1 with an error of 0.1
         (([0.9, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]), 1),
+        # two of four the same way are: +0.1 with an error of 0.058
+        (([0.7, 0.7, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]), 0),
         # every picture got worse: the earlier is kept
         (([0.8, 0.7, 0.8, 0.7], [0.6, 0.6, 0.6, 0.6]), 0),
         # a slow slide is measured from its top, not from step to step
@@ -43,8 +45,18 @@ def test_the_latest_is_kept_unless_earlier_weights_are_clearly_better(looks, kep
     assert _chosen(ONE, *looks) == kept
 
 
-def test_one_pair_can_tell_nothing():
-    assert _chosen(torch.zeros(1, dtype=torch.long), [0.9], [0.4]) == 1
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [([0.9], [0.4], 1), ([0.92, 0.0], [0.0, 0.0], 1), ([0.9, 0.8], [0.1, 0.0], 0)],
+)
+def test_a_pair_or_two_can_hardly_tell(before, after, kept):
+    targets = torch.zeros(len(before), dtype=torch.long)
+    assert _chosen(targets, before, after) == kept
+
+
+def test_a_target_with_one_pair_borrows_the_spread_of_all():
+    assert _chosen(TWO, [0.6, 0.6, 0.6, 0.6], [0.5, 0.5, 0.5, 0.4]) == 0
+    assert _chosen(TWO, [0.6, 0.6, 0.6, 0.6], [0.4, 0.7, 0.6, 0.5]) == 1
 
 
 def test_without_pairs_the_latest_is_kept():
