@@ -105,6 +105,9 @@ class TrainSettings(Settings):
     )
     weight_decay: float = Field(1e-2, ge=0)
     warmup: Fraction = Field(0.05, description="share of the budget to full rate")
+    small: Fraction = Field(
+        0.5, description="share of the budget that sees pictures of two thirds the side"
+    )
     gradient_clip: float = Field(1.0, gt=0, description="norm")
     average: float = Field(0.99, gt=0, lt=1, description="EMA decay a step")
     validations: int = Field(20, ge=1, description="looks at the validation split")

@@ -36,7 +36,7 @@ class Batch:
     Attributes
     ----------
     images : Tensor
-        (B, 3, S, S), each of mean 0 and deviation 1. The labelled ones are moved and
+        (B, 3, s, s), each of mean 0 and deviation 1. The labelled ones are moved and
         jittered; the unlabelled ones only moved, a method perturbs them itself.
     text : TextFeatures
         P rows, frozen.
@@ -45,7 +45,7 @@ class Batch:
     target_of : Tensor
         (P,) long, which target the prompt means; wordings differ, the target does not.
     masks : Tensor or None
-        (P, 1, S, S) of 0 and 1; None where nobody labelled.
+        (P, 1, s, s) of 0 and 1; None where nobody labelled.
     counts : Tensor
         (P,) of 0 and 1: whether the pair counts in this batch. An unlabelled pair
         does not where its image is in truth labelled for that target.
@@ -54,8 +54,9 @@ class Batch:
         it keeps under this number.
     plain : Tensor
         (B, 3, S, S), the images as they lie in the pool, neither moved nor jittered.
+        The pool's side S is at least the step's side s: small pictures come first.
     grid : Tensor
-        (B, S, S, 2), how each was moved: what was remembered of a plain image is
+        (B, s, s, 2), how each was moved: what was remembered of a plain image is
         brought to where the moved one stands by ``augment.warp``.
     plain_masks : Tensor or None
         (P, 1, S, S) uint8, the masks as they lie in the pool, beside `plain`.

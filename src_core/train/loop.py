@@ -17,7 +17,12 @@ from src_core.errors import CorruptError, UserError
 from src_core.methods import Moment, method_class
 from src_core.train.pace import Pace
 from src_core.train.sampler import Sampler
-from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
+from src_core.train.schedule import (
+    Budget,
+    BurnIn,
+    learning_rate_factor,
+    side_of_pictures,
+)
 from src_core.train.selection import Candidate, Selection
 from src_core.train.validate import Validation
 
@@ -291,7 +296,8 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self._peak_rate * learning_rate_factor(done, train.warmup)
         weight = self._unlabelled_weight(done)
-        labelled, unlabelled = self.sampler.draw(unlabelled=weight > 0)
+        side = side_of_pictures(done, self.sampler.pool.size, train.small)
+        labelled, unlabelled = self.sampler.draw(side=side, unlabelled=weight > 0)
         with self.device.autocast():
             losses: State = self.method(
                 labelled, unlabelled, Moment(done, weight, self.rng)

@@ -108,9 +108,12 @@ class Sampler:
         # A flip turns left into right; without a side in any wording it is harmless.
         self._flips = not wordings.name_a_side
 
-    def draw(self, *, unlabelled: bool) -> tuple[Batch, Batch | None]:
+    def draw(
+        self, *, unlabelled: bool, side: int | None = None
+    ) -> tuple[Batch, Batch | None]:
         """Return the labelled batch and, if asked for, the unlabelled one beside it.
 
+        What they show moved has the `side` asked for, in pixels; the pool's if none is.
         Together they are as large as a labelled batch alone: a step costs about the
         same whether unlabelled images join or not, and so does its memory.
         """
@@ -119,8 +122,10 @@ class Sampler:
         taught = self._teach(count, unlabelled)
         images, image_of, targets = taught.images, taught.image_of, taught.targets
         text_rows = self.wordings.draw(targets, images[image_of], self.rng)
-        every = torch.ones(len(targets))
-        labelled = self._batch(images, image_of, targets, text_rows, taught.rows, every)
+        every, side = torch.ones(len(targets)), side or self.pool.size
+        labelled = self._batch(
+            images, image_of, targets, text_rows, taught.rows, every, side
+        )
         if not unlabelled:
             return labelled, None
         picked = torch.randint(len(self._unlabelled), (count,), generator=self.rng)
@@ -128,7 +133,7 @@ class Sampler:
         text_rows = self.wordings.draw(targets, others[image_of], self.rng)
         unknown = self.pool.rows[others[image_of], targets] == UNLABELLED
         return labelled, self._batch(
-            others, image_of, targets, text_rows, None, unknown.float()
+            others, image_of, targets, text_rows, None, unknown.float(), side
         )
 
     def _teach(self, count: int, joined: bool) -> _Pairs:
@@ -174,11 +179,11 @@ class Sampler:
         text_rows: Tensor,
         rows: Tensor | None,
         counts: Tensor,
+        side: int,
     ) -> Batch:
         """Make a batch; `rows` (P,) are its masks, None where nobody labelled."""
         pool, device = self.pool, self.pool.squares.device
-        size = (pool.size, pool.size)
-        grid = random_grid(len(images), size, self.rng, flips=self._flips)
+        grid = random_grid(len(images), (side, side), self.rng, flips=self._flips)
         at = images.to(device)
         window = pool.mean[at], pool.deviation[at]
         plain = standardise(pool.squares[at], *window)

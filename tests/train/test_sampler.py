@@ -216,3 +216,19 @@ class TestFirstTeacher:
             batch, _ = self._sampler(rows, batch=4).draw(unlabelled=joined)
             assert len(batch.index) == (2 if joined else 4)
             assert float(batch.masks.mean()) > 0.3
+
+
+def test_small_pictures_show_what_large_ones_do():
+    items = [_item("x", {"a": 1, "b": 0}), _item("y", {})]
+
+    def draw(side):
+        return _sampler(items).draw(unlabelled=True, side=side)
+
+    for small, large in zip(draw(32), draw(None), strict=True):
+        assert small.images.shape[-2:] == (32, 32)
+        assert large.images.shape[-2:] == (64, 64)
+        assert small.plain.shape == large.plain.shape == large.images.shape
+        assert torch.equal(small.target_of, large.target_of)
+        if large.masks is not None:
+            shares = [b.masks.mean((1, 2, 3)) for b in (small, large)]
+            torch.testing.assert_close(*shares, atol=0.05, rtol=0)

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src_core.train.schedule import Budget, BurnIn, learning_rate_factor
+from src_core.train.schedule import (
+    Budget,
+    BurnIn,
+    learning_rate_factor,
+    side_of_pictures,
+)
 
 shares = st.floats(0, 1)
 
@@ -78,3 +83,27 @@ PLATEAU = [(0.1, 0.2), (0.2, 0.5), (0.3, 0.7), (0.4, 0.705)]
 )
 def test_unlabelled_images_join_at_the_plateau(progress, curve, over):
     assert BurnIn().is_over(progress, curve) is over
+
+
+@pytest.mark.parametrize(
+    ("progress", "full", "small", "side"),
+    [
+        (0.0, 192, 0.5, 128),
+        (0.49, 192, 0.5, 128),
+        (0.5, 192, 0.5, 192),
+        (0.0, 192, 0.0, 192),
+        (0.99, 512, 1.0, 352),
+        (0.0, 96, 0.5, 64),
+        (0.0, 64, 0.5, 64),
+        (0.0, 32, 0.5, 32),
+    ],
+)
+def test_small_pictures_come_first(progress, full, small, side):
+    assert side_of_pictures(progress, full, small) == side
+
+
+@given(shares, st.integers(1, 32), shares)
+def test_a_picture_fits_the_network_and_is_never_enlarged(progress, full, small):
+    side = side_of_pictures(progress, 32 * full, small)
+    assert side % 32 == 0
+    assert 0 < side <= 32 * full
