@@ -70,7 +70,7 @@ class Prediction:
     @property
     def shape_mask(self) -> NDArray[np.uint8]:
         """The cut at one half whatever the score, for who asks all the same."""
-        return (self.probability > 0.5).astype(np.uint8)
+        return (self.probability > 0.5).view(np.uint8)
 
 
 class Answerer(ABC):

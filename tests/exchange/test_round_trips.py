@@ -158,6 +158,26 @@ def test_what_leaves_as_ome_zarr_comes_back_in_its_place(project, tmp_path, code
     np.testing.assert_allclose(affine_of(back), affine_of(image), atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("code", CODES)
+def test_naparis_own_reader_of_ome_zarr_sees_image_and_labels(project, tmp_path, code):
+    theirs = pytest.importorskip("napari_ome_zarr")
+    source, drawn = stored_as(code)
+    nibabel.save(source, tmp_path / "scan.nii.gz")
+    with_mask(project, tmp_path / "scan.nii.gz", drawn.transpose(2, 1, 0))
+    (path,) = export_project(project, tmp_path / "out", "ome-zarr")
+    seen = {}
+    for pixels, about, kind in theirs.napari_get_reader(str(path))(str(path)):
+        finest = pixels[0] if isinstance(pixels, list) else pixels
+        seen[kind] = np.asarray(finest), about
+    np.testing.assert_array_equal(seen["image"][0], np.asarray(source.dataobj).T)
+    np.testing.assert_array_equal(seen["labels"][0], drawn.T)
+    sizes = nibabel.affines.voxel_sizes(source.affine)[::-1]
+    for _, about in seen.values():
+        np.testing.assert_allclose(about["scale"], sizes)
+        assert set(about["units"]) == {"millimeter"}
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_coco_draws_the_same_pixels(project, tmp_path, code):
     coco = pytest.importorskip("pycocotools.coco")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -320,3 +321,16 @@ def test_file_names_are_safe_and_never_shared(texts):
     for name in given_:
         assert name.strip(". ")
         assert not set(name) & set('/\\:*?"<>|\0\n')
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_volume_takes_little_more_memory_than_its_mask(tmp_path, suffix):
+    mask = RNG.random((60, 128, 128)) > 0.5
+    write_mask(tmp_path / f"first{suffix}", mask[:1])  # what is imported on the way
+    tracemalloc.start()
+    try:
+        write_mask(tmp_path / f"mask{suffix}", mask)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * mask.nbytes
