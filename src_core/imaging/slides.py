@@ -40,6 +40,12 @@ RESOLUTION: Final = 0.5
 about 15 pixels across there."""
 
 _THUMBNAIL: Final = 1024
+_OVERVIEW: Final = 2**26
+"""Pixels of the level that an overview is made from: 8192 squared."""
+_MOST_BLOCKS: Final = 200_000
+"""Blocks that such a level may be stored in, and tiles of a slide: a slide of
+100,000 x 100,000 pixels has 10,000."""
+
 _COLOURED: Final = 20
 """Least difference between the colours of a stained pixel, of 255; glass is grey."""
 _TISSUE: Final = 0.1
@@ -68,6 +74,7 @@ class SlideReader:
         """See `Reader`."""
         with _open(path) as slide:
             level = _level(slide)
+            _check_overview(path, slide, level)
             tiles = list(_tiles(slide, level))
         if not tiles:
             raise BadInputError(
@@ -152,6 +159,31 @@ def _level(slide: Any) -> int:
     if finest <= 0:
         return 0
     return int(slide.get_best_level_for_downsample(max(1.0, RESOLUTION / finest)))
+
+
+def _check_overview(path: Path, slide: Any, level: int) -> None:
+    """Refuse a slide that nobody could look over within seconds.
+
+    The overview is made of the level that is just larger, which a slide without one,
+    or with a damaged header, may claim to be the whole.
+    """
+    width, height = (int(n) for n in slide.dimensions)
+    wanted_factor = max(width, height) / _THUMBNAIL
+    best = int(slide.get_best_level_for_downsample(max(1.0, wanted_factor)))
+    columns, rows = (int(n) for n in slide.level_dimensions[best])
+    sides = [
+        int(slide.properties.get(f"{_kind(slide)}.level[{best}].tile-{axis}") or 256)
+        for axis in ("width", "height")
+    ]
+    blocks = columns * rows / max(1, sides[0] * sides[1])
+    side = TILE * float(slide.level_downsamples[level])
+    tiles = width * height / max(1.0, side * side)
+    if columns * rows > _OVERVIEW or max(blocks, tiles) > _MOST_BLOCKS:
+        raise BadInputError(
+            f"'{path}' claims {width} x {height} pixels and has no small level to look "
+            "for tissue in; write it again as a pyramid, or name its tiles, such as "
+            f"'{path}#tile=0,0,0,{TILE}'."
+        )
 
 
 def _tiles(slide: Any, level: int) -> Iterator[tuple[int, int]]:

@@ -20,6 +20,7 @@ from src_core.imaging import (
     can_read,
     find_sources,
     read_image,
+    slides,
 )
 from src_core.imaging.units import common_unit
 
@@ -229,3 +230,20 @@ def test_a_picture_that_contradicts_itself_is_refused(changes):
     assert Picture(**good).axes == "yx"
     with pytest.raises(BadInputError, match="do not fit"):
         Picture(**good | changes)
+
+
+@pytest.mark.parametrize("limit", ["_OVERVIEW", "_MOST_BLOCKS"])
+def test_a_slide_that_nobody_could_look_over_is_refused_and_its_tiles_are_not(
+    tmp_path, monkeypatch, limit
+):
+    path = tmp_path / "a.svs"
+    MAKERS["a.svs"](path)
+    assert len(find_sources([path]).sources) == 1
+    monkeypatch.setattr(slides, limit, 0)
+    found = find_sources([path])
+    assert found.sources == []
+    [(name, reason)] = found.failed
+    assert name == str(path)
+    assert "no small level" in reason
+    tile = read_image(f"{path}#{PART['a.svs']}")
+    assert tile.pixels.shape == (3, 24, 24)
