@@ -136,4 +136,11 @@ class Choosing:
 
     def _show(self, pick: Pick) -> None:
         image, target = self._wanted(pick)
-        self._annotating.open(image, target, pick.reason, self._asking.follow)
+        self._annotating.open(image, target, why(pick), self._asking.follow)
+
+
+def why(pick: Pick) -> str:
+    """Return a pick's reason, with the time that it is expected to take."""
+    if pick.seconds is None:
+        return pick.reason
+    return f"{pick.reason} (about {max(1, round(pick.seconds))} s of work)"

@@ -25,6 +25,12 @@ def test_the_next_image_opens_with_its_reason_and_its_answer(asked_bench) -> Non
     assert asked_bench.state.answer.title == "Found: left lung"
 
 
+def test_the_time_it_takes_is_said_once_it_is_known(asked_bench) -> None:
+    asked_bench.picks[:] = [Pick("film-2", "heart", 1.0, "unsure", 38.4)]
+    asked_bench.controller.next_image()
+    assert asked_bench.state.work.reason == "unsure (about 38 s of work)"
+
+
 def test_picks_are_drawn_ahead_and_skipped_ones_come_back_last(asked_bench) -> None:
     drawn = []
 
