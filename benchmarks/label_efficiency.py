@@ -28,7 +28,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from label_report import ALL, HOPE, KEYS, REFERENCE, Result, Run, plot, report
+from label_report import (
+    ALL,
+    EVERYTHING,
+    HOPE,
+    KEYS,
+    REFERENCE,
+    Result,
+    Run,
+    plot,
+    report,
+)
 from simulated_annotator import Plan, Point, make_base, simulate
 
 from src_core.acquire import STRATEGIES
@@ -43,8 +53,8 @@ FULL: dict[str, Any] = {
     "labels": [5, 10, 15, 20, 25, 30, 35, 40],
     "seconds": 60.0,
     "first": 2.0,
-    "pool": 100_000,
-    "test": 100_000,
+    "pool": EVERYTHING,
+    "test": EVERYTHING,
     "validation": 40,
     "size": 0,
     "threads": 0,
@@ -52,8 +62,8 @@ FULL: dict[str, Any] = {
 }
 REDUCED: dict[str, Any] = {
     "labels": [5, 10, 20, 40],
-    "seconds": 12.0,
-    "first": 2.5,
+    "seconds": 20.0,
+    "first": 3.0,
     "pool": 200,
     "test": 60,
     "validation": 20,

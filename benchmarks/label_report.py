@@ -19,6 +19,8 @@ Runs = dict[Run, list[Result]]
 
 KEYS = ("data", "method", "strategy", "seed")
 ALL = "all"
+EVERYTHING = 100_000
+"""As a number of images: however many there are."""
 REFERENCE = ("supervised", "random")
 HOPE = ("lg-ssl", "hybrid")
 CHANCE = (HOPE[0], "random")
@@ -55,9 +57,16 @@ def report(setting: Result, runs: Runs) -> str:
 def reduced(setting: Result) -> str:
     """Say in which ways the grid is smaller than the full one; empty if in none."""
     full = setting["full"]
+    parts = {
+        "pool": "at most {:g} training images to choose from",
+        "test": "at most {:g} test images",
+        "validation": "{:g} validation images",
+        "seconds": "rounds of {:g} s",
+    }
     less = [
-        f"{name} {setting[name]:g} instead of {full[name]:g}"
-        for name in ("pool", "test", "validation", "seconds")
+        f"{words.format(setting[name])} instead of "
+        + ("all" if full[name] >= EVERYTHING else f"{full[name]:g}")
+        for name, words in parts.items()
         if setting[name] < full[name] and not (name == "seconds" and setting["steps"])
     ]
     if setting["size"]:
