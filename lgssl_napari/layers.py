@@ -21,6 +21,7 @@ from lgssl_napari.looks import (
     paint_in,
     put_away,
     set_visible,
+    shade,
 )
 from lgssl_napari.panes import Panes
 from lgssl_napari.placing import KEPT, Place, for_layer, settle, upright
@@ -102,8 +103,6 @@ class NapariCanvas:
         if layer is not None and layer in self._viewer.layers:
             layer.data = pixels
             name_and_scale(layer, image.name, scale)
-            if not is_rgb:
-                layer.reset_contrast_limits()
         else:
             layer = self._viewer.add_image(
                 pixels, name=image.name, rgb=is_rgb, scale=scale
@@ -111,6 +110,8 @@ class NapariCanvas:
             self._viewer.layers.move(self._viewer.layers.index(layer), 0)
             self._images[kind] = layer
             self._settle(layer)
+        if not is_rgb:
+            shade(layer, image.modality, name)
         for other in self._images.values():
             set_visible(other, other is layer)
         set_visible(layer, True)

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Labels, Layer
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
 # Told apart with the common colour blindnesses; what is warm is left to proposals, so
@@ -31,6 +31,9 @@ UNKNOWN = "#ffffff"
 INSIDE, OUTSIDE = "#00e5ff", "#ff3b30"
 SHADES = "lgssl shades"
 LABEL = 1
+LOOKED_AT = 200_000
+OUTERMOST = (0.5, 99.5)
+"""Percentiles that become black and white: one bright speck must not darken all."""
 
 
 def colour_of(place: int) -> str:
@@ -119,6 +122,41 @@ def for_display(
     if is_colour(axes, pixels.shape, pixels.dtype):
         return np.moveaxis(pixels, 0, -1), True
     return pixels, False
+
+
+def black_and_white(
+    pixels: NDArray[np.generic], modality: str, target: str
+) -> tuple[float, float] | None:
+    """Return the values to show as black and white; None where the data's own do.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        Without colours.
+    modality : str
+        CT is shown in the window that a target is looked for with.
+    target : str
+        Its name, or ``""``.
+    """
+    from src_core.imaging.windows import PRESETS, preset_for
+
+    if modality == "CT":
+        return PRESETS[preset_for(target)]
+    if pixels.dtype == np.uint8 or not pixels.size:
+        return None
+    sample = pixels.reshape(-1)[:: max(1, pixels.size // LOOKED_AT)]
+    low, high = np.percentile(sample.astype(np.float32), OUTERMOST)
+    return (float(low), float(high)) if low < high else None
+
+
+def shade(layer: Image, modality: str, target: str) -> None:
+    """Show an image layer between :func:`black_and_white`."""
+    limits = black_and_white(np.asarray(layer.data), modality, target)
+    if limits is None:
+        layer.reset_contrast_limits()
+        return
+    layer.reset_contrast_limits_range()
+    layer.contrast_limits = limits
 
 
 def is_colour(axes: str, shape: tuple[int, ...], dtype: Any) -> bool:

@@ -20,6 +20,7 @@ from lgssl_napari.looks import (
     paint_in,
     put_away,
     set_visible,
+    shade,
 )
 from lgssl_napari.placing import Place, for_layer, settle
 
@@ -116,6 +117,8 @@ class Panes:
         names = {n + 1: pane.title for n, pane in enumerate(panes)}
         shades = dict(zip(names, (*SHADES, *[UNKNOWN] * len(panes)), strict=False))
         paint_in(masks, shades, names)
+        if not is_rgb:
+            shade(image, picture.image.modality, "")
         for layer in (image, masks):
             settle(layer, for_layer(self.place, layer.ndim))
             set_visible(layer, True)
@@ -161,8 +164,6 @@ class Panes:
             return layer
         layer.data = pixels
         name_and_scale(layer, layer.name, scale)
-        if not is_rgb:
-            layer.reset_contrast_limits()
         return layer
 
     def _labels(self, mask: NDArray[np.uint8], scale: tuple[float, ...]) -> Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lgssl_napari.recent import Recent
     from lgssl_napari.state import ImageRow
     from src_core.exchange import Intake
+    from src_core.imaging import Source
     from src_core.store import Project
 
     Opened = tuple[Project, Intake | None]
@@ -129,8 +131,16 @@ class Projects:
 
         self._enter(work, "Making the sample project")
 
-    def add(self, paths: tuple[Path, ...]) -> None:
-        """Take files into the open project: pictures, folders, or import tables."""
+    def add(self, paths: tuple[Path, ...], take: str = "") -> None:
+        """Take files into the open project: pictures, folders, or import tables.
+
+        Parameters
+        ----------
+        paths : tuple of Path
+            What was dropped or chosen.
+        take : str
+            What of a series in time; see `IntakeOptions`. Asked for where it matters.
+        """
         project = self._desk.project
         if project is None:
             self._without_project(paths)
@@ -141,7 +151,7 @@ class Projects:
             self.refresh(lambda: None if self._desk.state.work.image else self._ready())
 
         self._desk.run(
-            lambda: self._take_in(project, paths), done, busy="Taking files in"
+            lambda: self._take_in(project, paths, take), done, busy="Taking files in"
         )
 
     def refresh(self, then: Callable[[], None] = lambda: None) -> None:
@@ -216,31 +226,46 @@ class Projects:
         desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=failed)
 
     def _report(self, intake: Intake) -> None:
-        text = intake.sentence
-        if intake.failed:
-            name, reason = intake.failed[0]
+        asked = {str(source.path) for source in intake.in_time}
+        failed = [one for one in intake.failed if one[0] not in asked]
+        text = replace(intake, failed=failed).sentence
+        if failed:
+            name, reason = failed[0]
             text = f"{text} The first: '{Path(name).name}': {reason}"
-        self._desk.say(text, Level.WARNING if intake.failed else Level.INFO)
+        self._desk.say(text, Level.WARNING if failed else Level.INFO)
+        if intake.in_time:
+            self._ask_which(intake.in_time)
+
+    def _ask_which(self, sources: list[Source]) -> None:
+        """Ask what to take of series in time: nobody wants all of a film unasked."""
+        paths = tuple(dict.fromkeys(source.path for source in sources))
+        first = sources[0]
+        what = f"'{first.path.name}' is a series in time of {first.count} pictures"
+        if len(sources) > 1:
+            most = max(source.count for source in sources)
+            what = f"{len(sources)} files are series in time of up to {most} pictures"
+
+        def taking(take: str) -> Callable[[], None]:
+            return lambda: self.add(paths, take)
+
+        self._desk.ask(
+            f"{what}. What of it is wanted?",
+            Choice("The first", taking("first")),
+            Choice("The middle one", taking("middle")),
+            Choice("All", taking("all")),
+            Choice("Nothing", lambda: None),
+        )
 
     def _imported(self, done: int, total: int) -> None:
         self._desk.tell(f"Taking images in: {done} of {total}")
 
-    def _take_in(self, project: Project, paths: tuple[Path, ...]) -> Intake:
-        from src_core.exchange import Intake, add_files, import_table
+    def _take_in(
+        self, project: Project, paths: tuple[Path, ...], take: str = ""
+    ) -> Intake:
+        from src_core.exchange import IntakeOptions, take_in
 
-        tables = [path for path in paths if path.suffix.lower() == ".csv"]
-        pictures = [path for path in paths if path not in tables]
-        who, notify = self._desk.who, self._imported
-        parts = [import_table(project, t, who=who, notify=notify) for t in tables]
-        if pictures:
-            parts.append(add_files(project, pictures, who=who, notify=notify))
-        whole = Intake()
-        for part in parts:
-            whole.added += part.added
-            whole.known += part.known
-            whole.masks += part.masks
-            whole.failed.extend(part.failed)
-        return whole
+        options = IntakeOptions(notify=self._imported, take=take)
+        return take_in(project, paths, who=self._desk.who, options=options)
 
     def _without_project(self, paths: tuple[Path, ...]) -> None:
         first = paths[0]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lgssl_napari.looks import for_display
+from lgssl_napari.looks import black_and_white, for_display
 from lgssl_napari.placing import KEPT, Place, arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from src_core.imaging import Picture, Source
+    from src_core.imaging import Source
 
     LayerData = tuple[Any, dict[str, Any], str]
     ReadLayers = Callable[[str | Sequence[str]], list[LayerData]]
@@ -78,19 +78,10 @@ def _image(sources: Sequence[Source]) -> LayerData:
         "metadata": {KEPT: place},
         **arguments(place, pixels.ndim - is_rgb, before),
     }
-    window = _window(first)
+    window = first.window or black_and_white(pixels, first.modality, "")
     if window and not is_rgb:
         about["contrast_limits"] = window
     return pixels, about, "image"
-
-
-def _window(picture: Picture) -> tuple[float, ...]:
-    """Return black and white: the file's own, for CT the usual ones."""
-    from src_core.imaging.windows import DEFAULT, PRESETS
-
-    if picture.window:
-        return picture.window
-    return PRESETS[DEFAULT] if picture.modality == "CT" else ()
 
 
 def _labels(path: Path) -> LayerData:

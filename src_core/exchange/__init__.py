@@ -8,7 +8,7 @@ from src_core.exchange.intake import (
     import_rows,
     import_table,
 )
-from src_core.exchange.take_in import import_any
+from src_core.exchange.take_in import import_any, take_in
 
 __all__ = [
     "FORMATS",
@@ -21,4 +21,5 @@ __all__ = [
     "import_any",
     "import_rows",
     "import_table",
+    "take_in",
 ]

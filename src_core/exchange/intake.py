@@ -50,6 +50,10 @@ class Intake:
         File and reason of each that could not be used; the rest is there.
     notes : list of (str, str)
         File and what a person should know of it.
+    segmentations : list of Path
+        DICOM-SEG files among the pictures: masks, which `import_any` takes in.
+    in_time : list of Source
+        The first of each series in time of which nobody said what to take.
     """
 
     added: int = 0
@@ -57,6 +61,8 @@ class Intake:
     masks: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
+    segmentations: list[Path] = field(default_factory=list)
+    in_time: list[Source] = field(default_factory=list)
 
     @property
     def sentence(self) -> str:
@@ -77,6 +83,8 @@ class Intake:
         self.masks += other.masks
         self.failed.extend(other.failed)
         self.notes.extend(other.notes)
+        self.segmentations.extend(other.segmentations)
+        self.in_time.extend(other.in_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +179,16 @@ def add_files(
     """
     options = _with(options, notify)
     found = find_sources(paths, lambda files: _look(files, options))
-    sources, failed = _wanted(found, options.take)
-    if not sources and not failed:
+    sources, undecided = _wanted(found, options.take)
+    failed = found.failed + [(str(one.path), _how_to_take(one)) for one in undecided]
+    if not (sources or failed or found.segmentations):
         raise BadInputError(
             "No picture was found there; give files or a folder with PNG, TIFF, NIfTI, "
             "DICOM or OME-Zarr in it."
         )
     intake = _Import(project, who, options).run({source: [] for source in sources})
     intake.failed[:0] = failed
+    intake.in_time, intake.segmentations = undecided, found.segmentations
     intake.notes[:0] = found.notes
     intake.notes.extend(
         (str(path), "it is a segmentation; take it in with `lgssl import`")
@@ -204,17 +214,16 @@ def _look(files: list[Path], options: IntakeOptions) -> Iterator[Filed]:
             yield filed
 
 
-def _wanted(found: Found, take: str) -> tuple[list[Source], list[tuple[str, str]]]:
-    """Divide what was found into what is imported and what is told to be unusable."""
-    failed = list(found.failed)
-    kept = []
+def _wanted(found: Found, take: str) -> tuple[list[Source], list[Source]]:
+    """Return what is imported, and of each series that is not what comes first."""
+    kept, undecided = [], []
     for source in found.sources:
         number = which(take, source.count)
         if number is None or number == source.number:
             kept.append(source)
         elif source.number == 0 and not 0 <= number < source.count:
-            failed.append((str(source.path), _how_to_take(source)))
-    return kept, failed
+            undecided.append(source)
+    return kept, undecided
 
 
 def _how_to_take(source: Source) -> str:

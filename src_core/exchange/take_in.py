@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError
 from src_core.exchange.coco import import_coco
-from src_core.exchange.intake import import_rows, import_table
+from src_core.exchange.intake import Intake, add_files, import_rows, import_table
 from src_core.exchange.nnunet import FILE_NAME, read_nnunet
 from src_core.exchange.segmentations import import_segmentations
 from src_core.imaging import can_read, find_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from src_core.exchange.intake import Intake, IntakeOptions
+    from src_core.exchange.intake import IntakeOptions
     from src_core.store import Project
 
 
@@ -54,3 +55,49 @@ def import_any(
             "Pictures alone are added with `lgssl add`."
         )
     return import_table(project, path, who=who, options=options)
+
+
+def take_in(
+    project: Project,
+    paths: Iterable[Path],
+    *,
+    who: str,
+    options: IntakeOptions | None = None,
+) -> Intake:
+    """Take in whatever was dropped: pictures, folders, and what tells of masks.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    paths : iterable of Path
+        Anything that `add_files` or `import_any` takes. Segmentations among the
+        pictures are laid over them.
+    who : str
+        Goes into the ledger.
+    options : IntakeOptions, optional
+        Progress, stop, processes.
+
+    Raises
+    ------
+    BadInputError
+        If there is nothing among them that can be used.
+    """
+    intake, pictures = Intake(), []
+    for path in paths:
+        if _tells_of_masks(path):
+            intake.join(import_any(project, path, who=who, options=options))
+        else:
+            pictures.append(path)
+    if pictures:
+        added = add_files(project, pictures, who=who, options=options)
+        masks = {str(path) for path in added.segmentations}
+        added.notes = [note for note in added.notes if note[0] not in masks]
+        intake.join(added)
+        intake.join(import_segmentations(project, added.segmentations, who=who))
+    return intake
+
+
+def _tells_of_masks(path: Path) -> bool:
+    tables = path.suffix.lower() in (".csv", ".json")
+    return tables or (path / FILE_NAME).is_file()

@@ -19,6 +19,7 @@ from src_core.exchange import (
     add_files,
     export_project,
     import_any,
+    take_in,
 )
 from src_core.exchange.references import References
 from src_core.imaging import affine_of
@@ -254,6 +255,21 @@ def test_dicom_out_as_segmentation_and_in_again(project, tmp_path, across_down):
         add_files(other, [tmp_path / "ct"], who="ada", options=ONE)
         intake = import_any(other, tmp_path / "out", who="ada")
         assert (intake.masks, intake.failed, intake.notes) == (1, [], [])
+        np.testing.assert_array_equal(other.mask(image.id, "liver").read(), LIVER)
+
+
+def test_a_folder_of_a_series_and_its_segmentation_is_taken_in_at_once(
+    project, tmp_path
+):
+    pytest.importorskip("highdicom")
+    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    image = with_mask(project, tmp_path / "ct", LIVER, "liver")
+    (path,) = export_project(project, tmp_path / "out", "dicom-seg")
+    path.rename(tmp_path / "ct" / "z.dcm")
+    with Project.create(tmp_path / "other") as other:
+        intake = take_in(other, [tmp_path / "ct"], who="ada", options=ONE)
+        assert (intake.added, intake.masks) == (1, 1)
+        assert (intake.failed, intake.notes) == ([], [])
         np.testing.assert_array_equal(other.mask(image.id, "liver").read(), LIVER)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -199,3 +200,60 @@ def test_importing_the_panel_is_cheap() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------ clinical files
+@pytest.fixture
+def film(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    values = np.random.default_rng(0).integers(0, 99, (8, 7, 3, 5)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "film.nii")
+    return tmp_path / "film.nii"
+
+
+@pytest.mark.parametrize(
+    ("choice", "more"), [("The first", 1), ("The middle one", 1), ("All", 5)]
+)
+def test_what_is_wanted_of_a_film_is_asked(
+    new_bench, project_path, film, choice, more
+) -> None:
+    bench = new_bench(project_path)
+    before = len(bench.state.project.images)
+    bench.controller.add_files((film,))
+    assert "a series in time of 5 pictures" in bench.state.question.text
+    assert "--take" not in bench.state.message.text
+    bench.choose(choice)
+    assert bench.state.question is None
+    assert len(bench.state.project.images) == before + more
+
+
+def test_nothing_of_a_film_is_taken_unasked(new_bench, project_path, film) -> None:
+    bench = new_bench(project_path)
+    before = len(bench.state.project.images)
+    bench.controller.add_files((film,))
+    bench.choose("Nothing")
+    assert len(bench.state.project.images) == before
+
+
+def test_outlines_that_are_dropped_become_masks(
+    new_bench, project_path, tmp_path
+) -> None:
+    shape = {"height": 24, "width": 32}
+    about = {
+        "images": [{"id": 1, "file_name": "film 1", **shape}],
+        "categories": [{"id": 1, "name": "heart"}],
+        "annotations": [
+            {
+                "image_id": 1,
+                "category_id": 1,
+                "segmentation": [[4, 3, 12, 3, 12, 9, 4, 9]],
+            }
+        ],
+    }
+    (tmp_path / "outlines.json").write_text(json.dumps(about))
+    bench = new_bench(project_path)
+    bench.controller.add_files((tmp_path / "outlines.json",))
+    assert "1 masks imported" in bench.state.message.text
+    bench.controller.close()
+    with Project.open(project_path) as project:
+        assert project.mask("film-1", "heart").read().sum() == 8 * 6

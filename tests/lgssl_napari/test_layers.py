@@ -322,3 +322,30 @@ def test_the_name_of_what_is_drawn_stands_under_the_cursor(viewer, canvas) -> No
     layer = viewer.layers["heart"]
     assert layer._get_properties((3, 3)) == ["target: heart"]
     assert layer._get_properties((20, 20)) == []
+
+
+@pytest.mark.parametrize(
+    ("modality", "target", "limits"),
+    [
+        ("CT", "", (-160.0, 240.0)),
+        ("CT", "left lung", (-1350.0, 150.0)),
+        ("CT", "third rib", (-450.0, 1050.0)),
+    ],
+)
+def test_ct_is_shown_in_the_window_of_the_target(
+    viewer, modality, target, limits
+) -> None:
+    canvas = NapariCanvas(viewer)
+    pixels = np.linspace(-1000, 3000, 24 * 32).reshape(24, 32).astype(np.int16)
+    image = Image("a", "a", "", "yx", (24, 32), "int16", (1.0, 1.0), modality=modality)
+    for _ in range(2):  # in a new layer, and in one that is filled again
+        empty = np.zeros((24, 32), np.uint8)
+        canvas.show_image(Picture(image, pixels), empty, target, 0)
+        assert tuple(viewer.layers[0].contrast_limits) == limits
+
+
+def test_a_bright_speck_does_not_darken_the_rest(viewer) -> None:
+    shown = picture(shape=(200, 200), dtype="uint16")
+    shown.pixels[0, 0] = 60_000
+    show(NapariCanvas(viewer), shown)
+    assert tuple(viewer.layers[0].contrast_limits) == (0.0, 8.0)
