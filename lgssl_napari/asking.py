@@ -106,14 +106,27 @@ class Asking:
                 self._show(heard)
 
         def failed(error: Exception) -> None:
-            self._desk.fail(error, Choice("Ask again", lambda: self.ask(prompt)))
+            if ticket == self._ticket:  # else it was given up
+                self._desk.fail(error, Choice("Ask again", lambda: self.ask(prompt)))
+
+        looking = f"Looking for '{prompt}'"
+
+        def told(slices: int, total: int) -> None:
+            if total > 1:
+                self._desk.tell(f"{looking}: slice {slices} of {total}")
+
+        def stop() -> None:
+            self._ticket += 1
+            self._answers.stop()
+            self._desk.say("Stopped looking; nothing was changed.")
 
         self._desk.run(
-            lambda: self._answers.hear(project, version, image.id, prompt),
+            lambda: self._answers.hear(project, version, image.id, prompt, told),
             done,
             lane=Lane.MODEL,
-            busy=f"Looking for '{prompt}'",
+            busy=looking,
             failed=failed,
+            stop=stop if "z" in image.axes else None,
         )
 
     def _without_model(self, prompt: str, named: Target | None) -> None:

@@ -69,7 +69,7 @@ class Desk:
         self.project: Project | None = None
         self.pixels: NDArray[np.generic] | None = None
         self._log = log
-        self._busy: dict[int, str] = {}
+        self._busy: dict[int, tuple[str, Choice | None]] = {}
         self._started = 0
         self._epoch = 0
 
@@ -125,6 +125,7 @@ class Desk:
             doubted=None,
             looking="",
             busy="",
+            stop=None,
         )
 
     # ------------------------------------------------------------------- words
@@ -176,6 +177,7 @@ class Desk:
         lane: Lane = Lane.STORE,
         busy: str = "",
         failed: Callable[[Exception], None] | None = None,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         """Run blocking work; its result is dropped if another project was opened.
 
@@ -189,17 +191,20 @@ class Desk:
             What the person sees meanwhile.
         failed : callable
             Gets an error instead of :meth:`fail`.
+        stop : callable
+            Gives the work up where the person wants that; called from the controller.
         """
         epoch = self._epoch
         self._started += 1
         token = self._started
         if busy:
-            self._busy[token] = busy
-            self.update(busy=busy)
+            self._busy[token] = busy, Choice("Stop", stop) if stop else None
+            self._show_busy()
 
         def ends() -> bool:
-            if epoch == self._epoch and self._busy.pop(token, ""):
-                self.update(busy=next(reversed(self._busy.values()), ""))
+            if epoch == self._epoch and token in self._busy:
+                del self._busy[token]
+                self._show_busy()
             return epoch == self._epoch
 
         def arrived(result: T) -> None:
@@ -214,6 +219,11 @@ class Desk:
                 (failed or self.fail)(error)
 
         self.runner.run(lane, work, arrived, broke)
+
+    def _show_busy(self) -> None:
+        """Say what was begun last of what is under way."""
+        busy, stop = next(reversed(self._busy.values()), ("", None))
+        self.update(busy=busy, stop=stop)
 
     def tell(self, busy: str) -> None:
         """Say how far the work under way has got; from any thread."""

@@ -17,10 +17,12 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
+from lgssl_napari.telling import telling
 from src_core.errors import (
     JobError,
     JobLostError,
@@ -32,12 +34,16 @@ from src_core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lgssl_napari.telling import Told
+
 T = TypeVar("T")
 
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from lgssl_napari.helper import serve; serve()"
 )
+EVERY = 0.1
+"""Seconds between two words about how far a call has got."""
 NICENESS = 5
 """Behind the window, before a training (10)."""
 
@@ -45,8 +51,22 @@ NICENESS = 5
 class HelperLike(Protocol):
     """Calls module-level functions somewhere else."""
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return what the function returns; blocks."""
+    def call(
+        self, function: Callable[..., T], *arguments: Any, told: Told | None = None
+    ) -> T:
+        """Return what the function returns; blocks.
+
+        Parameters
+        ----------
+        function, *arguments
+            What is called.
+        told : callable, optional
+            Hears how far it has got, where it reports that.
+        """
+        ...
+
+    def stop(self, function: Callable[..., Any]) -> None:
+        """Give up a call of this function that is under way, from another thread."""
         ...
 
     def close(self) -> None:
@@ -68,6 +88,7 @@ class HelperProcess:
         self._command = command or [sys.executable, "-c", START, path]
         self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
+        self._at: Callable[..., Any] | None = None
         self._closed = False
 
     @property
@@ -75,7 +96,9 @@ class HelperProcess:
         """The process's number, None while there is none."""
         return self._process.pid if self._process else None
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    def call(
+        self, function: Callable[..., T], *arguments: Any, told: Told | None = None
+    ) -> T:
         """Return what a module-level function returns in the process.
 
         Raises
@@ -94,10 +117,15 @@ class HelperProcess:
             assert process.stdout is not None
             # Whole before it is sent: half a call in the pipe would end the process.
             wanted = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
+            self._at = function
             try:
                 process.stdin.write(wanted)
                 process.stdin.flush()
                 kind, value = pickle.load(process.stdout)
+                while kind == "told":
+                    if told is not None:
+                        told(*value)
+                    kind, value = pickle.load(process.stdout)
             except (EOFError, OSError, pickle.UnpicklingError) as error:
                 self._end()
                 raise JobLostError(
@@ -105,10 +133,22 @@ class HelperProcess:
                     "killed, or the machine ran out of memory. Nothing that you drew "
                     "is lost; close other programs and do it again."
                 ) from error
+            finally:
+                self._at = None
         if kind == "result":
             result: T = value
             return result
         raise _rebuilt(*value)
+
+    def stop(self, function: Callable[..., Any]) -> None:
+        """End the process if it is at a call of this function; see `HelperLike`.
+
+        The call raises a JobLostError, and the next one starts another process: work
+        that does not end by itself is not asked to.
+        """
+        process = self._process
+        if process is not None and self._at is function:
+            process.kill()
 
     def close(self) -> None:
         """End the process, in the middle of a call if need be."""
@@ -147,9 +187,15 @@ class HelperProcess:
 class HelperThread:
     """The same calls, made where they are: for tests and for scripts."""
 
-    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+    def call(
+        self, function: Callable[..., T], *arguments: Any, told: Told | None = None
+    ) -> T:
         """Return what the function returns."""
-        return function(*arguments)
+        with telling(told):
+            return function(*arguments)
+
+    def stop(self, function: Callable[..., Any]) -> None:
+        """Nothing: who would call is at work itself."""
 
     def close(self) -> None:
         """Nothing was started."""
@@ -159,17 +205,28 @@ def serve() -> None:
     """Work off calls until the input ends; the life of the process."""
     calls, answers = _pipes()
     _give_way()
+    last = 0.0
+
+    def told(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if total > 1 and now - last >= EVERY:
+            last = now
+            answers.write(pickle.dumps(("told", (done, total))))
+            answers.flush()
+
     while True:
         try:
             function, arguments = pickle.load(calls)
         except EOFError:
             return
         try:
-            result = ("result", function(*arguments))
+            with telling(told):
+                result = ("result", function(*arguments))
             answer = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
         except Exception as error:
-            told = ("error", (_told(error), memory_ran_out(error)))
-            answer = pickle.dumps(told, pickle.HIGHEST_PROTOCOL)
+            failure = ("error", (_told(error), memory_ran_out(error)))
+            answer = pickle.dumps(failure, pickle.HIGHEST_PROTOCOL)
         answers.write(answer)
         answers.flush()
 

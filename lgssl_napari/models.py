@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lgssl_napari.results import Answer
+from lgssl_napari.telling import report, telling
 from src_core.errors import memory_ran_out
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from lgssl_napari.guide import Named, Where
     from lgssl_napari.helper import HelperLike
+    from lgssl_napari.telling import Told
     from src_core.acquire import Pick
     from src_core.checkpoints import ModelCard
     from src_core.config import DeviceName
@@ -57,6 +59,7 @@ class ModelLike(Protocol):
         key: str = "",
         *,
         like: Image | None = None,
+        watch: Told = report,
     ) -> list[Prediction]:
         """Answer prompts about one image."""
         ...
@@ -88,8 +91,19 @@ class Heard:
 class Answers(Protocol):
     """What the controller asks for; each call blocks."""
 
-    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
-        """Ask a version for one prompt about one image."""
+    def hear(
+        self,
+        project: Project,
+        version: str,
+        image: str,
+        prompt: str,
+        told: Told | None = None,
+    ) -> Heard:
+        """Ask a version for one prompt about one image; tell of its slices."""
+        ...
+
+    def stop(self) -> None:
+        """Give up what is being asked, from another thread."""
         ...
 
     def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
@@ -140,8 +154,18 @@ class Answerer:
         """Load a version before it is needed."""
         self.model(project, version)
 
-    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
-        """Ask a version for one prompt about one image."""
+    def hear(
+        self,
+        project: Project,
+        version: str,
+        image: str,
+        prompt: str,
+        told: Told | None = None,
+    ) -> Heard:
+        """Ask a version for one prompt about one image; tell of its slices."""
+        if told is not None:
+            with telling(told):
+                return self.hear(project, version, image, prompt)
         found = project.image(image)
         pixels = project.pixels(found)
         targets = project.targets()
@@ -157,6 +181,9 @@ class Answerer:
             note = "The GPU's memory ran out: this was computed on the CPU."
             heard = hear(self.model(project, version), found, pixels, prompt, targets)
         return heard if not note else _noted(heard, note)
+
+    def stop(self) -> None:
+        """Nothing: who would call is at work itself."""
 
     def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
         """Choose what to label next; by chance without a version."""
@@ -212,11 +239,22 @@ class AnswersAside:
     """
 
     def __init__(self, helper: HelperLike) -> None:
-        self._call = helper.call
+        self._helper, self._call = helper, helper.call
 
-    def hear(self, project: Project, version: str, image: str, prompt: str) -> Heard:
-        """Ask a version for one prompt about one image."""
-        return self._call(_hear, project.path, version, image, prompt)
+    def hear(
+        self,
+        project: Project,
+        version: str,
+        image: str,
+        prompt: str,
+        told: Told | None = None,
+    ) -> Heard:
+        """Ask a version for one prompt about one image; tell of its slices."""
+        return self._call(_hear, project.path, version, image, prompt, told=told)
+
+    def stop(self) -> None:
+        """Give up what is being asked, from another thread."""
+        self._helper.stop(_hear)
 
     def picks(self, project: Project, version: str | None, count: int) -> list[Pick]:
         """Choose what to label next; by chance without a version."""
@@ -252,9 +290,9 @@ def hear(
     from src_core.text import match_target
 
     match = match_target(prompt, targets, model.encoder)
-    prediction = model.predict(pixels, image.axes, [prompt], key=image.id, like=image)[
-        0
-    ]
+    prediction = model.predict(
+        pixels, image.axes, [prompt], key=image.id, like=image, watch=report
+    )[0]
     target = match.target if match and match.similarity >= TAKEN_FOR else None
     answer = Answer(
         prompt=prompt,

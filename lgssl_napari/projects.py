@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -51,6 +52,7 @@ class Projects:
 
     def __init__(self, desk: Desk, ready: Callable[[], None], recent: Recent) -> None:
         self._desk, self._ready, self._recent = desk, ready, recent
+        self._stopped = threading.Event()
 
     def list_recent(self) -> None:
         """Read which projects were opened last."""
@@ -88,7 +90,9 @@ class Projects:
                 project.close()
                 raise
 
-        self._enter(work, f"Making the project '{path.name}'")
+        self._enter(
+            work, f"Making the project '{path.name}'", work_stops=bool(pictures)
+        )
 
     def open_folder(self, path: Path) -> None:
         """Open a folder, whatever it is: a project, nothing yet, or pictures."""
@@ -151,7 +155,10 @@ class Projects:
             self.refresh(lambda: None if self._desk.state.work.image else self._ready())
 
         self._desk.run(
-            lambda: self._take_in(project, paths, take), done, busy="Taking files in"
+            lambda: self._take_in(project, paths, take),
+            done,
+            busy="Taking files in",
+            stop=self._stopped.set,
         )
 
     def refresh(self, then: Callable[[], None] = lambda: None) -> None:
@@ -203,6 +210,8 @@ class Projects:
         work: Callable[[], Opened],
         busy: str,
         failed: Callable[[Exception], None] | None = None,
+        *,
+        work_stops: bool = False,
     ) -> None:
         desk, before = self._desk, self._desk.project
 
@@ -223,7 +232,9 @@ class Projects:
             self._ready()
             self._list_rest()
 
-        desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=failed)
+        self._stopped.clear()
+        stop = self._stopped.set if work_stops else None
+        desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=failed, stop=stop)
 
     def _report(self, intake: Intake) -> None:
         asked = {str(source.path) for source in intake.in_time}
@@ -232,6 +243,8 @@ class Projects:
         if failed:
             name, reason = failed[0]
             text = f"{text} The first: '{Path(name).name}': {reason}"
+        if self._stopped.is_set():
+            text = f"Stopped: {text} Take the same files in again to go on."
         self._desk.say(text, Level.WARNING if failed else Level.INFO)
         if intake.in_time:
             self._ask_which(intake.in_time)
@@ -264,7 +277,8 @@ class Projects:
     ) -> Intake:
         from src_core.exchange import IntakeOptions, take_in
 
-        options = IntakeOptions(notify=self._imported, take=take)
+        self._stopped.clear()
+        options = IntakeOptions(self._imported, self._stopped.is_set, take)
         return take_in(project, paths, who=self._desk.who, options=options)
 
     def _without_project(self, paths: tuple[Path, ...]) -> None:

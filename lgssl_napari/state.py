@@ -250,6 +250,8 @@ class PanelState:
         What the strip says.
     busy : str
         What is under way, or ``""``.
+    stop : Choice or None
+        Gives up what is under way, where that can be.
     recent : tuple of Path
         Projects opened last.
     neighbours : bool
@@ -277,6 +279,7 @@ class PanelState:
     question: Question | None = None
     message: Message | None = None
     busy: str = ""
+    stop: Choice | None = None
     recent: tuple[Path, ...] = ()
     neighbours: bool = False
     judgement: Judgement | None = None

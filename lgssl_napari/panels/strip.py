@@ -30,6 +30,12 @@ class Strip:
         self.busy_bar.setRange(0, 0)
         self.busy_bar.setTextVisible(False)
         self.busy_bar.setFixedHeight(6)
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip(
+            "Give up what is under way; nothing that is saved changes."
+        )
+        self.stop.clicked.connect(lambda: self.chosen.emit(self._stop))
+        self._stop: Choice | None = None
         self.buttons: list[QPushButton] = []
         self._choices = QVBoxLayout()
         self._choices.setSpacing(GAP)
@@ -38,7 +44,8 @@ class Strip:
         layout = QVBoxLayout(self.widget)
         layout.setContentsMargins(GAP, GAP, GAP, GAP)
         layout.setSpacing(GAP)
-        layout.addWidget(column(self.busy_words, self.busy_bar))
+        busy = row(self.busy_words, self.stop, stretch_first=True)
+        layout.addWidget(column(busy, self.busy_bar))
         layout.addWidget(self.words)
         layout.addLayout(self._choices)
         self._shown: Question | Message | None = None
@@ -47,6 +54,8 @@ class Strip:
         """Show what is under way, and the question or else the message."""
         say(self.busy_words, f"{state.busy}…" if state.busy else "")
         self.busy_bar.setVisible(bool(state.busy))
+        self._stop = state.stop
+        self.stop.setVisible(state.stop is not None)
         shown = state.question or state.message
         if shown is not self._shown:
             self._shown = shown

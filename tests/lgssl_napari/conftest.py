@@ -181,7 +181,13 @@ class StubModel:
         self.encoder = HashedEncoder()
 
     def predict(
-        self, pixels: Any, axes: str, prompts: Any, key: str = "", like: Any = None
+        self,
+        pixels: Any,
+        axes: str,
+        prompts: Any,
+        key: str = "",
+        like: Any = None,
+        watch: Any = None,
     ) -> list[Any]:
         from src_core.predict import Prediction
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -210,3 +212,48 @@ def test_an_image_without_a_finished_mask_is_asked_about_at_once(asked_bench) ->
     assert asked_bench.state.work.image.name == "film 1"
     assert asked_bench.model.asked == ["left lung"]
     assert asked_bench.canvas.preview.sum() == 80
+
+
+# ------------------------------------------------------------------- volumes
+@pytest.fixture
+def volume_bench(asked_bench):
+    """The image at hand passes for a volume of one slice."""
+    desk = asked_bench.controller._desk
+    image = desk.state.work.image
+    desk.update_work(image=replace(image, axes="zyx", shape=(1, *image.shape)))
+    return asked_bench
+
+
+def test_a_volume_says_which_slice_is_looked_at(volume_bench) -> None:
+    heard, plain = [], volume_bench.model.predict
+
+    def predict(*given, watch, **more):
+        watch(2, 9)
+        heard.append((volume_bench.state.busy, volume_bench.state.stop.label))
+        return plain(*given, **more)
+
+    volume_bench.model.predict = predict
+    volume_bench.controller.ask("left lung")
+    assert heard == [("Looking for 'left lung': slice 2 of 9", "Stop")]
+    assert volume_bench.state.busy == ""
+    assert volume_bench.state.stop is None
+    assert volume_bench.state.answer.present
+
+
+def test_looking_can_be_stopped_and_its_answer_is_not_shown(volume_bench) -> None:
+    volume_bench.runner.held = True
+    volume_bench.controller.ask("left lung")
+    volume_bench.controller.choose(volume_bench.state.stop)
+    assert "Stopped looking" in volume_bench.state.message.text
+    volume_bench.runner.held = False
+    volume_bench.runner.release()
+    assert volume_bench.state.answer is None
+    assert volume_bench.canvas.preview is None
+    assert (volume_bench.state.busy, volume_bench.state.stop) == ("", None)
+
+
+def test_a_picture_is_over_before_anybody_could_stop_it(asked_bench) -> None:
+    asked_bench.runner.held = True
+    asked_bench.controller.ask("left lung")
+    assert asked_bench.state.busy == "Looking for 'left lung'"
+    assert asked_bench.state.stop is None

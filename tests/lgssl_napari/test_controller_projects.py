@@ -257,3 +257,26 @@ def test_outlines_that_are_dropped_become_masks(
     bench.controller.close()
     with Project.open(project_path) as project:
         assert project.mask("film-1", "heart").read().sum() == 8 * 6
+
+
+def test_an_import_can_be_stopped_and_goes_on(new_bench, project_path, tmp_path):
+    folder = tmp_path / "more"
+    folder.mkdir()
+    for number in range(6):
+        pixels = np.full((20, 20), 30 * number + 5, np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    bench = new_bench(project_path)
+    before = len(bench.state.project.images)
+
+    def watch(state) -> None:
+        if state.busy == "Taking images in: 2 of 6":
+            bench.controller.choose(state.stop)
+
+    bench.controller._desk.changed.connect(watch)
+    bench.controller.add_files((folder,))
+    assert bench.state.message.text.startswith("Stopped: 2 images added.")
+    assert len(bench.state.project.images) == before + 2
+    bench.controller._desk.changed.disconnect(watch)
+    bench.controller.add_files((folder,))
+    assert bench.state.message.text == "4 images added, 2 were there already."
+    assert len(bench.state.project.images) == before + 6

@@ -35,6 +35,8 @@ CAUSES = {
     "unsendable": "return lambda: None",
     "death": "os._exit(9)",
     "printing": "print('hello'); return 5",
+    "slow": "return [(report(n, 5), time.sleep(0.15)) for n in range(1, 6)] and 7",
+    "endless": "time.sleep(600)",
 }
 
 
@@ -43,7 +45,8 @@ def helper(tmp_path_factory):
     """A running process, with a module of its own to call."""
     folder = tmp_path_factory.mktemp("calls")
     lines = "\n".join(f"def {name}():\n    {body}\n" for name, body in CAUSES.items())
-    code = f"import os\nfrom src_core.errors import *\n{lines}"
+    begin = "import os, time\nfrom lgssl_napari.telling import report\n"
+    code = f"{begin}from src_core.errors import *\n{lines}"
     (folder / "helper_calls.py").write_text(code)
     sys.path.insert(0, str(folder))
     made = HelperProcess()
@@ -186,3 +189,37 @@ def test_the_callers_main_module_is_not_run_again(tmp_path) -> None:
         env={**os.environ, "PYTHONPATH": path},
     )
     assert done.stdout.split() == ["main"]
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_how_far_a_call_has_got_is_heard(helper, kind) -> None:
+    heard = []
+    where = helper if kind == "process" else HelperThread()
+    told = where.call(call("slow"), told=lambda *words: heard.append(words))
+    assert told == 7
+    assert heard == [(n, 5) for n in range(1, 6)]
+    assert where.call(call("slow")) == 7  # and nobody has to listen
+
+
+def test_a_call_can_be_given_up_and_no_other_one_is(helper) -> None:
+    ended = []
+
+    def work() -> None:
+        try:
+            helper.call(call("endless"))
+        except JobLostError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while helper._at is None:
+        time.sleep(0.01)
+    helper.stop(call("slow"))
+    thread.join(0.3)
+    assert thread.is_alive()
+    helper.stop(call("endless"))
+    thread.join(30)
+    assert len(ended) == 1
+    assert helper.call(call("printing")) == 5
+    helper.stop(call("printing"))  # which is over
+    assert helper.call(call("printing")) == 5

@@ -238,6 +238,25 @@ def test_the_list_shows_what_a_reviewer_looks_for(panel, kind, listed) -> None:
     assert [line[3:].split("   ")[0] for line in panel.images.model.lines()] == listed
 
 
+def test_what_is_under_way_can_be_stopped(qtbot) -> None:
+    from lgssl_napari.panels.strip import Strip
+    from lgssl_napari.state import Choice, PanelState
+
+    strip, pressed = Strip(), []
+    qtbot.addWidget(strip.widget)
+    strip.chosen.connect(lambda choice: choice.act())
+    strip.show(PanelState(busy="Looking"))
+    assert strip.stop.isHidden()
+    strip.show(
+        PanelState(busy="Looking", stop=Choice("Stop", lambda: pressed.append(1)))
+    )
+    assert not strip.stop.isHidden()
+    strip.stop.click()
+    assert pressed == [1]
+    strip.show(PanelState())
+    assert strip.stop.isHidden()
+
+
 @pytest.mark.parametrize(
     ("orientation", "told"),
     [
