@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from src_core.errors import BadInputError, NotFoundError, UserError
+from src_core.errors import BadInputError, NotFoundError
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.intake import Intake, import_rows, save_imported
+from src_core.exchange.intake import Intake, import_rows, take_mask
 from src_core.imaging import Source, TableRow
 from src_core.imaging.coco_read import CocoImage, part_of, read_coco
 from src_core.types import Split
@@ -100,14 +100,7 @@ def _import_known(
     for row in rows:
         if row.mask is None:
             continue
-        target = project.add_target(row.target, who=who).name
+        project.add_target(row.target, who=who)
         decoded = decode_mask(row, stand_in(own))
-        what = f"{image.file_name}, {target}"
-        try:
-            if decoded.problem:
-                raise BadInputError(decoded.problem)
-            intake.masks += save_imported(
-                project, own, target, decoded, who=who, what=what
-            )
-        except UserError as error:
-            intake.failed.append((what, str(error)))
+        what = f"{image.file_name}, {row.target}"
+        take_mask(project, own, decoded, intake, who, what)

@@ -370,18 +370,8 @@ class _Import:
 
     def _save(self, image: Image, decoded: DecodedMask) -> None:
         """Commit one mask; an equal one that is there already is left alone."""
-        row, intake = decoded.row, self._intake
-        what = str(row.mask)
-        if decoded.note:
-            intake.notes.append((what, decoded.note))
-        try:
-            if decoded.problem:
-                raise BadInputError(decoded.problem)
-            intake.masks += save_imported(
-                self._project, image, row.target, decoded, who=self._who, what=what
-            )
-        except UserError as error:
-            intake.failed.append((what, str(error)))
+        row, what = decoded.row, str(decoded.row.mask)
+        if not take_mask(self._project, image, decoded, self._intake, self._who, what):
             return
         target = self._project.target(row.target).id
         self._imported.add(self._stamp(row), f"{image.id}/{target}")
@@ -391,14 +381,48 @@ def _job_crashed(job: Job) -> Decoded:
     return Decoded(problem=_crashed(str(job.source)))
 
 
-def save_imported(
+def take_mask(
     project: Project,
     image: Image,
-    target_name: str,
     decoded: DecodedMask,
-    *,
+    intake: Intake,
     who: str,
     what: str,
+) -> bool:
+    """Commit a mask from a file, and count it or tell why it could not be used.
+
+    Parameters
+    ----------
+    project : Project
+        Open for writing; it knows the target.
+    image : Image
+        What the mask lies over.
+    decoded : DecodedMask
+        The mask.
+    intake : Intake
+        Is told.
+    who, what : str
+        Who imports it, and what it is called there.
+
+    Returns
+    -------
+    bool
+        Whether it is in the project now.
+    """
+    if decoded.note:
+        intake.notes.append((what, decoded.note))
+    try:
+        if decoded.problem:
+            raise BadInputError(decoded.problem)
+        intake.masks += _saved(project, image, decoded, who, what)
+    except UserError as error:
+        intake.failed.append((what, str(error)))
+        return False
+    return True
+
+
+def _saved(
+    project: Project, image: Image, decoded: DecodedMask, who: str, what: str
 ) -> bool:
     """Commit a mask from a file.
 
@@ -412,13 +436,14 @@ def save_imported(
     BadInputError
         If another mask is there, which is kept.
     """
-    target, mask = project.target(target_name).id, decoded.mask
+    name, mask = decoded.row.target, decoded.mask
+    target = project.target(name).id
     present = project.mask(image.id, target)
     if present is not None:
         if np.array_equal(present.read(), mask):
             return False
         raise BadInputError(
-            f"'{target_name}' in '{image.name}' has a mask already that differs from "
+            f"'{name}' in '{image.name}' has a mask already that differs from "
             f"'{what}'; the one in the project was kept."
         )
     status = MaskStatus.DONE if mask.any() else MaskStatus.EMPTY

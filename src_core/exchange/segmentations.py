@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError, UserError
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.intake import Intake, save_imported
+from src_core.exchange.intake import Intake, take_mask
 from src_core.exchange.references import References
 from src_core.imaging import Source, TableRow
 from src_core.imaging.dicom.segmentation import read_segmentation_info
@@ -65,13 +65,4 @@ def _import_one(
             )
             decoded = decode_mask(row, like)
             what = f"{path}, segment {number}"
-            if decoded.note:
-                intake.notes.append((what, decoded.note))
-            try:
-                if decoded.problem:
-                    raise BadInputError(decoded.problem)
-                intake.masks += save_imported(
-                    project, image, target, decoded, who=who, what=what
-                )
-            except UserError as error:
-                intake.failed.append((what, str(error)))
+            take_mask(project, image, decoded, intake, who, what)
