@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     Mask = NDArray[np.uint8]
 
 HISTORY = 200
+BETWEEN = 0.5
+"""Seconds between two looks at a stroke that is not done yet: a person may draw one
+for half a minute, and the window may be killed in the middle of it."""
 PARTS = 3
 """Layers of an image: itself, the annotation, the proposal."""
 Then = Callable[[], None]
@@ -73,7 +77,9 @@ class Annotating:
         self.saved: Mask | None = None
         self.proposal: Proposal | None = None
         self._ticket = 0
+        self._noted = 0.0
         desk.canvas.edited.connect(self._edited)
+        desk.canvas.drawing.connect(self._drawing)
 
     # ----------------------------------------------------------------- loading
     def open(
@@ -251,8 +257,13 @@ class Annotating:
         )
 
     def _edited(self) -> None:
+        self._noted = time.monotonic()
         # napari tells of a stroke before it is in the data: look a moment later.
         self._desk.runner.post(self._note_edit)
+
+    def _drawing(self) -> None:
+        if time.monotonic() - self._noted > BETWEEN:
+            self._edited()
 
     def _note_edit(self) -> None:
         self.watch.touch()

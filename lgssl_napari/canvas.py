@@ -46,6 +46,11 @@ class Canvas(Protocol):
         """Emitted when the person drew a stroke."""
         ...
 
+    @property
+    def drawing(self) -> SignalInstance:
+        """Emitted at each piece of a stroke on the annotation, before it is done."""
+        ...
+
     def warm_up(self) -> None:
         """Import what drawing needs; may be called from any thread."""
         ...

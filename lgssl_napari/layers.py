@@ -64,6 +64,7 @@ class NapariCanvas:
     """
 
     edited = Signal()
+    drawing = Signal()
     stroked = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
@@ -355,6 +356,7 @@ class NapariCanvas:
         layer = self._viewer.add_labels(mask, opacity=0.5, **{"name": role, **given})
         layer.selected_label = LABEL
         layer.events.paint.connect(self._painted)
+        layer.events.labels_update.connect(self._painting)
         self._masks[role, mask.ndim] = layer
         self._settle(layer)
         return layer
@@ -366,6 +368,10 @@ class NapariCanvas:
             shape = shape[:-1]
         if shape != self._shape:
             put_away(layer)
+
+    def _painting(self, event: Any) -> None:
+        if event.source is self._annotation:
+            self.drawing.emit()
 
     def _painted(self, event: Any) -> None:
         if event.source is self._annotation:

@@ -28,6 +28,7 @@ class FakeCanvas:
     """Keeps in memory what a window would draw."""
 
     edited = Signal()
+    drawing = Signal()
     stroked = Signal()
 
     def __init__(self) -> None:

@@ -289,6 +289,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert bench.canvas.drawn.sum() == 12
 
 
+def test_a_long_stroke_is_kept_before_it_is_done(bench, monkeypatch) -> None:
+    from lgssl_napari import annotating
+
+    now = [100.0]
+    monkeypatch.setattr(annotating.time, "monotonic", lambda: now[0])
+    bench.controller.ask("heart")
+    kept = []
+    for column in range(5):
+        now[0] += 0.2
+        bench.canvas.drawn[0, column] = 1
+        bench.canvas.drawing.emit()
+        journal = StrokeJournal(bench.project)
+        kept.append(journal.read("film-0", "heart").sum() if journal.pending() else 0)
+    assert kept == [1, 1, 1, 4, 4]
+
+
 def test_strokes_can_be_forgotten_one_mask_after_the_other(
     new_bench, project_path
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -791,6 +793,71 @@ def test_a_closed_window_lets_the_project_go(
     wait(lambda: controller._desk.project is None, 5)
     with Project.open(project_path, mode="rw") as project:
         assert project.name == "heart"
+
+
+# ---------------------------------------------------------------------- killing
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+from lgssl_napari.app import open_window
+
+viewer, panel = open_window(Path(sys.argv[1]))
+verbs, app = panel.controller, QApplication.instance()
+
+def until(check):
+    while not check():
+        app.processEvents()
+        time.sleep(0.005)
+
+until(lambda: verbs.state.work.image and not verbs.state.busy)
+verbs.ask("heart")
+until(lambda: verbs.state.work.target)
+layer = viewer.layers.selection.active
+layer.mode, layer.brush_size = "paint", 3
+central = panel.window().centralWidget()
+[canvas] = [
+    child
+    for child in central.findChildren(QWidget)
+    if "CanvasBackend" in type(child).__name__
+]
+middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+QTest.mouseMove(canvas, middle)
+QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+for move in range(8):
+    QTest.mouseMove(canvas, middle + QPoint(8 * move, 0))
+    QTest.qWait(100)
+assert verbs.state.work.dirty and layer._staged_history  # not released
+QTest.qWait(500)
+print(int(layer.data.sum()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_window_killed_before_the_brush_is_lifted_keeps_the_stroke(
+    project_path, tmp_path, new_bench
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
+    places = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+    root = str(Path(__file__).parents[2])
+    settings = dict.fromkeys(places, str(tmp_path)) | {"PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(project_path)],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == -9, done.stderr
+    bench = new_bench(project_path)
+    assert "Strokes on 'heart' in 'film-0'" in bench.state.question.text
+    bench.choose("Bring them back")
+    drawn, kept = int(done.stdout), int(bench.canvas.drawn.sum())
+    assert 0 < drawn / 2 < kept <= drawn
 
 
 # ----------------------------------------------------------------- all of napari
