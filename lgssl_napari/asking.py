@@ -146,11 +146,13 @@ class Asking:
         self._desk.say(f"There is no model yet; {learn or draw}.")
 
     def _show(self, heard: Heard) -> None:
-        answer = heard.answer
+        answer, ticket = heard.answer, self._ticket
         self._probability = heard.probability
         self._desk.update_work(looking_at=None)
 
         def preview() -> None:
+            if ticket != self._ticket:
+                return
             self._desk.update(answer=answer)
             if answer.present:
                 self._draw(answer.cut)

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
 from lgssl_napari.annotating import Annotating
 from lgssl_napari.asking import Asking
 from lgssl_napari.choosing import Choosing
@@ -75,6 +77,9 @@ class Controller:
     log : callable
         Keeps tracebacks.
     """
+
+    warmed = Signal()
+    """Emitted once, when what drawing needs is imported."""
 
     def __init__(
         self,
@@ -141,9 +146,9 @@ class Controller:
         # What cannot be imported now is imported, or missed, when it is needed.
         self._desk.run(
             self._desk.canvas.warm_up,
-            lambda _: None,
+            lambda _: self.warmed.emit(),
             lane=Lane.PLOT,
-            failed=lambda _: None,
+            failed=lambda _: self.warmed.emit(),
         )
 
     def elsewhere(

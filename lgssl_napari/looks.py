@@ -68,6 +68,8 @@ def put_away(layer: Layer) -> None:
     if layer.data.shape != shape:
         layer.editable = True  # data of a locked layer may not be replaced
         layer.data = np.zeros(shape, layer.data.dtype)
+        # A hidden layer goes on telling the size it had until its place is set.
+        layer.scale = layer.scale
 
 
 def paint_in(

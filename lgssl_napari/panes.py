@@ -61,6 +61,7 @@ class Panes:
         self._hidden: list[Layer] = []
         self._caption_before: tuple[str, bool] | None = None
         self.place = Place("yx", (1.0, 1.0))
+        self._view_before: tuple[Any, float, tuple[int, ...]] = ((), 1.0, ())
 
     @property
     def layers(self) -> list[Layer]:
@@ -105,6 +106,8 @@ class Panes:
             What is hidden.
         """
         self.hide()
+        camera, step = self._camera(), self._viewer.dims.current_step
+        self._view_before = (camera.center, camera.zoom, step)
         self._hidden = [layer for layer in others if layer.visible]
         for layer in self._hidden:
             set_visible(layer, False)
@@ -128,7 +131,7 @@ class Panes:
         self._viewer.reset_view()
 
     def hide(self) -> None:
-        """Put back what was there."""
+        """Put back what was there, and where one was looking."""
         if not self.shown:
             return
         for layer in self.layers:
@@ -140,7 +143,9 @@ class Panes:
         caption = self._caption()
         caption.text, caption.visible = self._caption_before or ("", False)
         self._caption_before = None
-        self._viewer.reset_view()
+        camera = self._camera()
+        camera.center, camera.zoom, step = self._view_before
+        self._viewer.dims.current_step = step
 
     def clear(self) -> None:
         """Remove the layers that were made here."""
@@ -194,6 +199,10 @@ class Panes:
         caption = self._caption()
         self._caption_before = (caption.text, caption.visible)
         caption.text, caption.position, caption.visible = words, "top_center", True
+
+    def _camera(self) -> Any:
+        # It moved in napari 0.9; the old name warns there.
+        return getattr(self._viewer, "scene", self._viewer).camera
 
     def _caption(self) -> Any:
         # The overlay moved in napari 0.9; the old name warns there.

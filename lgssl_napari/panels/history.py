@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from lgssl_napari.panels.keys import key_button
-from lgssl_napari.panels.parts import column, row, say, text
+from lgssl_napari.panels.parts import column, row, say, spaced, text
 
 if TYPE_CHECKING:
     from psygnal import SignalInstance
@@ -33,6 +33,7 @@ class HistoryPanel:
         self.list.setHeaderLabels(COLUMNS)
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
+        spaced(self.list)
         header = self.list.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)

@@ -10,7 +10,7 @@ from superqt import QElidingLabel
 
 from lgssl_napari.panels.keys import KEYS
 from lgssl_napari.panels.listing import KINDS, ImageList
-from lgssl_napari.panels.parts import column, folded, row, say, text
+from lgssl_napari.panels.parts import column, folded, row, say, spaced, text
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QModelIndex
@@ -45,8 +45,9 @@ class ImagePanel:
         self.list = QListView()
         self.list.setModel(self.model)
         self.list.setUniformItemSizes(True)  # ten thousand lines without measuring each
+        spaced(self.list)
         self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.list.setFixedHeight(140)
+        self.list.setFixedHeight(150)
         self.all = folded(
             "All images",
             column(row(self.filter, self.kind, stretch_first=True), self.list),

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from lgssl_napari.panels.curve import Curves
 from lgssl_napari.panels.keys import key_button
-from lgssl_napari.panels.parts import column, fit_rows, row, say, text
+from lgssl_napari.panels.parts import column, fit_rows, row, say, spaced, text
 from lgssl_napari.plot import DICE, MINUTES, Line
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ def table(*titles: str, stretch: int = 0) -> QTreeWidget:
     tree.setHeaderLabels(titles)
     tree.setRootIsDecorated(False)
     tree.setUniformRowHeights(True)
+    spaced(tree)
     header = tree.header()
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)

@@ -1,4 +1,4 @@
-"""From any thread to the window's own: a queued Qt signal, and a timer of nothing."""
+"""From any thread to the window's own: a queued Qt signal, and a short timer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 AT_ONCE = 0.008
 """Seconds of calls that are made before the window gets its turn."""
+TURN = 5
+"""Milliseconds of that turn. A timer that is due again at once comes before mouse and
+brush, however often it is told to wait for them."""
 
 
 class Courier(QObject):  # type: ignore[misc]
     """Makes calls in the thread that it was made in, in the order they were given.
 
     Qt delivers everything that waits before it looks at the mouse again: ten calls of
-    20 ms each would hold the window up for 200. A timer of nothing gives mouse and
-    brush their turn in between.
+    20 ms each would hold the window up for 200. A timer gives mouse and brush their
+    turn in between.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ class Courier(QObject):  # type: ignore[misc]
         super().__init__(parent)
         self._waiting: deque[Callable[[], None]] = deque()
         self._timer = QTimer(self)
-        self._timer.setInterval(1)
+        self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._make)
         self._called.connect(self._take, Qt.ConnectionType.QueuedConnection)
         self._open = True
@@ -52,13 +55,15 @@ class Courier(QObject):  # type: ignore[misc]
     def _take(self, call: Callable[[], None]) -> None:
         if self._open:
             self._waiting.append(call)
-            self._timer.start()
+            if not self._timer.isActive():
+                self._timer.start(0)
 
     def _make(self) -> None:
         began = time.perf_counter()
-        while self._waiting and time.perf_counter() - began < AT_ONCE:
-            # Before the call: an error in it must not have it made again.
-            call = self._waiting.popleft()
-            if not self._waiting:
-                self._timer.stop()
-            call()
+        try:
+            while self._waiting and time.perf_counter() - began < AT_ONCE:
+                # Before the call: an error in it must not have it made again.
+                self._waiting.popleft()()
+        finally:
+            if self._waiting:
+                self._timer.start(TURN)

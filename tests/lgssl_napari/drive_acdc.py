@@ -174,6 +174,7 @@ def main() -> None:
     table = Path(home) / "acdc" / "table.csv"
     table.parent.mkdir()
     patients = expert.write_table(table, wanted.share, wanted.seed)
+    drive.until(lambda: drive.state.tour)
     drive.click(drive.panel.tour.end)
     with drive.watch.step("drop a table of 396 images"):
         drop(drive, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -904,4 +905,6 @@ def test_the_app_opens_a_window_with_the_project(
     wait(lambda: panel.controller.state.project or panel.controller.state.message)
     assert (panel.controller.state.project is not None) == there
     assert not (tmp_path / "mistyped").exists()
+    wait(gc.get_freeze_count)
+    gc.unfreeze()
     panel.controller.close()

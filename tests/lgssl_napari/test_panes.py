@@ -69,6 +69,23 @@ def test_three_masks_lie_beside_one_another(viewer, axes, shape) -> None:
     assert viewer.layers.selection.active.name == "heart"
 
 
+def test_the_view_is_the_same_afterwards(viewer) -> None:
+    canvas, shape = NapariCanvas(viewer), (4, 24, 32)
+    given = picture("zyx", shape)
+    canvas.show_image(given, np.zeros(shape, np.uint8), "heart", 0)
+    viewer.dims.set_current_step(0, 3)
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom, camera.center = 7.0, (0.0, 9.0, 11.0)
+    whole = viewer.layers.extent.world
+    for _ in range(2):
+        canvas.show_panes(given, panes(shape))
+        assert camera.zoom != 7.0
+        canvas.hide_panes()
+        assert (camera.zoom, viewer.dims.current_step[0]) == (7.0, 3)
+        assert tuple(camera.center) == (0.0, 9.0, 11.0)
+        np.testing.assert_allclose(viewer.layers.extent.world, whole)
+
+
 def test_panes_are_refilled_and_not_made_again(viewer) -> None:
     canvas = NapariCanvas(viewer)
     given = picture("yx", (24, 32))
