@@ -34,11 +34,10 @@ def open_window(project: Path | None = None) -> tuple[Viewer, SegmentByText]:
     from lgssl_napari.panel import SegmentByText
 
     viewer = napari.Viewer(title=TITLE, show_welcome_screen=False)
-    panel = SegmentByText(viewer)
-    viewer.window.add_dock_widget(panel, name=TITLE, area="right")
     # This program ends with its window: what is imported by now is never garbage, and
     # to look through it again and again held the brush up for 130 ms each time.
-    panel.controller.warmed.connect(gc.freeze)
+    panel = SegmentByText(viewer, warmed=gc.freeze)
+    viewer.window.add_dock_widget(panel, name=TITLE, area="right")
     if project is not None:
         verbs, folder = panel.controller, Path(project)
         # A mistyped path must not become a new project.

@@ -18,9 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psygnal import Signal
-
-from lgssl_napari.annotating import Annotating
+from lgssl_napari.annotating import Annotating, nothing
 from lgssl_napari.asking import Asking
 from lgssl_napari.choosing import Choosing
 from lgssl_napari.desk import Desk, log_traceback
@@ -76,10 +74,9 @@ class Controller:
         Remembers that the tour was seen.
     log : callable
         Keeps tracebacks.
+    warmed : callable
+        Called once, when what drawing needs is imported.
     """
-
-    warmed = Signal()
-    """Emitted once, when what drawing needs is imported."""
 
     def __init__(
         self,
@@ -92,6 +89,7 @@ class Controller:
         start_engine: Callable[[], EngineLike] = local_engine,
         tour_file: Path | None = None,
         log: Callable[[Exception], Path] = log_traceback,
+        warmed: Callable[[], None] = nothing,
     ) -> None:
         helper = helper or HelperProcess()
         answers = answers or AnswersAside(helper)
@@ -122,6 +120,7 @@ class Controller:
         self._projects = Projects(desk, self._opened, recent or Recent())
         self._tour = Tour(desk, tour_file)
         self._opens_next = True
+        self._warmed = warmed
 
     @property
     def state(self) -> PanelState:
@@ -143,12 +142,13 @@ class Controller:
         """Read what the empty panel shows."""
         self._projects.list_recent()
         self._tour.offer()
-        # What cannot be imported now is imported, or missed, when it is needed.
-        self._desk.run(
+        # Not by the desk, which forgets it when a project is opened meanwhile. What
+        # cannot be imported now is imported, or missed, when it is needed.
+        self._desk.runner.run(
+            Lane.PLOT,
             self._desk.canvas.warm_up,
-            lambda _: self.warmed.emit(),
-            lane=Lane.PLOT,
-            failed=lambda _: self.warmed.emit(),
+            lambda _: self._warmed(),
+            lambda _: self._warmed(),
         )
 
     def elsewhere(

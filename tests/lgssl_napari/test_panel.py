@@ -6,7 +6,6 @@ import gc
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -843,8 +842,8 @@ def test_a_window_killed_before_the_brush_is_lifted_keeps_the_stroke(
     if sys.platform == "win32":
         pytest.skip("Windows has no SIGKILL")
     places = ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
-    root = str(Path(__file__).parents[2])
-    settings = dict.fromkeys(places, str(tmp_path)) | {"PYTHONPATH": root}
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    settings = dict.fromkeys(places, str(tmp_path)) | {"PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(project_path)],
         env={**os.environ, **settings},

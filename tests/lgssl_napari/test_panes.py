@@ -35,6 +35,12 @@ def panes(shape: tuple[int, ...]) -> tuple[Pane, ...]:
     return Pane("v1", old), Pane("v2", new), Pane("drawn", truth)
 
 
+def caption(viewer):
+    """The words over the picture; they moved in napari 0.9."""
+    canvas = getattr(viewer, "canvas", None)
+    return canvas.overlays.text if canvas is not None else viewer.text_overlay
+
+
 def visible(viewer) -> set[str]:
     return {layer.name for layer in viewer.layers if layer.visible}
 
@@ -58,14 +64,14 @@ def test_three_masks_lie_beside_one_another(viewer, axes, shape) -> None:
         part = masks.data[..., start : start + 32]
         assert set(np.unique(part)) == {0, number}
     assert list(masks.features["target"][1:]) == ["v1", "v2", "drawn"]
-    assert viewer.canvas.overlays.text.visible
-    assert viewer.canvas.overlays.text.text == "v1     |     v2     |     drawn"
+    assert caption(viewer).visible
+    assert caption(viewer).text == "v1     |     v2     |     drawn"
     if "z" in axes:
         assert viewer.dims.current_step[0] == 2
         assert tuple(masks.scale) == (5.0, 1.0, 1.0)
     canvas.hide_panes()
     assert visible(viewer) == before
-    assert not viewer.canvas.overlays.text.visible
+    assert not caption(viewer).visible
     assert viewer.layers.selection.active.name == "heart"
 
 
@@ -105,14 +111,14 @@ def test_another_image_ends_the_comparison(viewer) -> None:
 
 def test_what_others_put_there_is_left_alone(viewer) -> None:
     mine = viewer.add_image(np.zeros((9, 9)), name="mine")
-    viewer.canvas.overlays.text.text = "my words"
+    caption(viewer).text = "my words"
     canvas = NapariCanvas(viewer)
     given = picture("yx", (24, 32))
     canvas.show_panes(given, panes((24, 32)))
     assert mine.visible
     canvas.clear()
     assert [layer.name for layer in viewer.layers] == ["mine"]
-    assert viewer.canvas.overlays.text.text == "my words"
+    assert caption(viewer).text == "my words"
 
 
 def test_arrays_are_joined_with_a_gap() -> None:
