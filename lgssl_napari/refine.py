@@ -198,6 +198,9 @@ def random_walker(task: Task, free: Bool) -> Bool:
     seeds = np.where(task.strokes != 0, task.strokes, seeds).astype(np.int32)
     if not ((seeds == INSIDE).any() and (seeds == OUTSIDE).any()):
         return np.full(free.shape, bool((seeds == INSIDE).any()))
+    if seeds.all():  # strokes lie over all that was free
+        settled: Bool = seeds == INSIDE
+        return settled
     opinion = 2 * (task.probability[..., None] - 0.5)
     data = np.concatenate([task.picture, opinion], axis=-1)
     # Solved at once where that is small: iterating gives up after thirty steps, before

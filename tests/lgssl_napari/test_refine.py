@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,6 +23,9 @@ from lgssl_napari.refine import (
 from src_core.metrics import dice
 
 SIDE = 96
+NOTHING = np.zeros((12, 14), np.uint8)
+ALL_BUT_ONE = np.ones((12, 14), np.uint8)
+ALL_BUT_ONE[0, 0] = 0
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
 
 
@@ -107,6 +110,7 @@ def test_strokes_that_the_mask_agrees_with_change_nothing(method) -> None:
     mask=arrays(np.uint8, (12, 14), elements=st.integers(0, 1)),
     strokes=arrays(np.uint8, (12, 14), elements=st.sampled_from([0, 0, 0, 0, 1, 2])),
 )
+@example(mask=NOTHING, strokes=ALL_BUT_ONE)
 def test_any_strokes_on_any_mask_give_a_mask(method, mask, strokes) -> None:
     before = mask.copy()
     opinion = softened(mask)
