@@ -6,10 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before torch is imported: two threads that spin on a busy machine are ten times
 # slower than one, and the small networks of the tests gain nothing from two.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A test that imports a library, or has half a core, is slow and not wrong.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 def _data_folder() -> Path | None:
