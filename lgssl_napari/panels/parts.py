@@ -41,8 +41,9 @@ class Lines(QStyledItemDelegate):  # type: ignore[misc]
 
 
 def spaced(view: QAbstractItemView) -> None:
-    """Give the lines of a list some room."""
+    """Give the lines of a list some room; of long names both ends can be read."""
     view.setItemDelegate(Lines(view))
+    view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
 
 
 def column(*parts: QWidget | QLayout, stretch: bool = False) -> QWidget:

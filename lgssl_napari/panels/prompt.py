@@ -9,7 +9,7 @@ from qtpy.QtCore import QStringListModel, Qt
 from qtpy.QtWidgets import QCompleter, QLineEdit, QPushButton
 
 from lgssl_napari.panels.keys import KEYS
-from lgssl_napari.panels.parts import column, row, say, text
+from lgssl_napari.panels.parts import column, row, say, spaced, text
 from src_core.imaging.space import side_words
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class PromptPanel:
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.popup().clicked.connect(lambda _: self._ask())
+        spaced(completer.popup())
         self.line.setCompleter(completer)
         self.find = QPushButton("Find [Enter]")
         self.sides = text()

@@ -154,11 +154,13 @@ class Driver:
             self.until(lambda: half_done(self.state.job), 60 * minutes + 300)
         self.shot(picture)
         if self.state.project.version and self.state.job.running:
-            words = self.state.project.targets[0].wordings[0]
-            with self.watch.step(f"a prompt during the {step}"):
-                panel.controller.forget()
-                self.type(words)
-                self.until(lambda: asked(self, words))
+            size = max(self.state.work.image.spatial_shape)
+            for target in self.state.project.targets[:3]:
+                words = target.wordings[0]
+                with self.watch.step(f"a prompt during the {step}, {size} pixels"):
+                    panel.controller.forget()
+                    self.type(words)
+                    self.until(lambda: asked(self, words))  # noqa: B023
             self.tab("Train")
         with self.watch.step(f"{step}, to its end"):
             self.until(lambda: not self.state.job.running, 60 * minutes + 300)
@@ -222,6 +224,32 @@ def ask(drive: Driver) -> None:
     drive.type("cardiac shadow")
     drive.until(lambda: asked(drive, "cardiac shadow"))
     drive.shot("08-new-wording")
+
+
+def ask_about_a_large_one(drive: Driver) -> str:
+    """Ask about an image of 512 x 512 pixels; return its id."""
+    from PIL import Image
+
+    panel, watch = drive.panel, drive.watch
+    at_hand = drive.state.work.image.id
+    small = Image.fromarray(drive.panel.controller._desk.pixels)
+    path = Path(os.environ["HOME"]) / "large.png"
+    small.resize((512, 512)).save(path)
+    panel.controller.add_files([path])
+    drive.until(lambda: any(r.name == path.name for r in drive.state.project.images))
+    large = next(r.id for r in drive.state.project.images if r.name == path.name)
+    with watch.step("another image, 512 x 512"):
+        panel.controller.show_image(large)
+        drive.until(lambda: drive.state.work.image.id == large)
+        drive.idle()
+    for words in ("heart", "left lung", "right lung", "heart"):
+        with watch.step("a prompt, 512 x 512"):
+            drive.type(words)
+            drive.until(lambda: asked(drive, words))  # noqa: B023
+    panel.controller.show_image(at_hand)
+    drive.until(lambda: drive.state.work.image.id == at_hand)
+    drive.idle()
+    return large
 
 
 def correct(drive: Driver) -> None:
@@ -293,21 +321,26 @@ def judge(drive: Driver) -> None:
     bar = panel.judge_area.verticalScrollBar()
     bar.setValue(bar.maximum())
     drive.shot("19-rounds")
+    drive.tab("Plan")
+    drive.pause(1.0)
+    drive.idle()
+    drive.shot("20-plan")
+    drive.tab("Results")
     panel._viewer.theme = "light"
     drive.pause(0.5)
-    drive.shot("20-light-results")
+    drive.shot("21-light-results")
     drive.tab("Train")
-    drive.shot("21-light-train")
+    drive.shot("22-light-train")
     drive.tab("Label")
     drive.key("8")
-    drive.shot("22-light-label")
+    drive.shot("23-light-label")
     drive.key("8")
     panel._viewer.theme = "dark"
     panel.mask.strokes.widget.collapse(animate=False)
     drive.key("p")
     drive.stroke([(0.40, 0.40), (0.45, 0.45)])
     drive.key("n")
-    drive.shot("23-unsaved")
+    drive.shot("24-unsaved")
 
 
 def open_driver(out: Path, *, asks_where: bool) -> tuple[Driver, str]:
@@ -350,7 +383,11 @@ def main() -> None:
     drive, home = open_driver(wanted.out, asks_where=wanted.where)
     rounds = [first_round(drive, wanted.minutes)]
     ask(drive)
+    large = ask_about_a_large_one(drive)
     correct(drive)
+    drive.panel.controller.show_image(large)
+    drive.until(lambda: drive.state.work.image.id == large)
+    drive.idle()
     rounds.append(
         drive.retrain(wanted.minutes / 2, "15-second-round", "second training")
     )

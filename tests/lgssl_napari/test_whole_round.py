@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import queue
 import time
+from functools import partialmethod
 
 import numpy as np
+import psutil
 import pytest
 
 from lgssl_napari.lanes import ThreadRunner
+from src_core.engine import Job
 from src_core.store import Project
 from src_core.types import MaskStatus
 
@@ -116,13 +119,23 @@ def test_an_error_in_the_worker_comes_back_as_a_sentence(real, project_path) -> 
     assert controller.state.project.version is None
 
 
-def test_a_killed_worker_is_told_and_the_training_goes_on(real, project_path) -> None:
-    import psutil
+def workers() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
 
-    def workers() -> list[psutil.Process]:
-        children = psutil.Process().children(recursive=True)
-        return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
 
+@pytest.mark.parametrize(
+    ("fate", "says"),
+    [
+        ("kill", "The worker process died"),
+        ("suspend", "The worker has not answered for"),
+    ],
+)
+def test_a_worker_that_dies_or_hangs_is_told_and_the_training_goes_on(
+    real, project_path, monkeypatch, fate, says
+) -> None:
+    # What counts as hung is minutes: a full machine is slow to say anything.
+    monkeypatch.setattr(Job, "result", partialmethod(Job.result, silent=3.0))
     with Project.open(project_path, mode="rw") as project:
         mask = np.ones((24, 32), np.uint8)
         project.save_mask("film-0", "heart", mask, status=MaskStatus.DONE)
@@ -132,17 +145,21 @@ def test_a_killed_worker_is_told_and_the_training_goes_on(real, project_path) ->
     settings = TINY | {"train": TINY["train"] | {"checkpoint_seconds": 0.05}}
     controller.retrain(steps=200_000, device="cpu", settings=settings)
     until(lambda: controller.state.job.step > 20)
-    for worker in workers():
-        worker.kill()
+    lost = workers()
+    for worker in lost:
+        getattr(worker, fate)()
     until(lambda: not controller.state.job.running)
     message = controller.state.message
-    assert "The worker process died" in message.text
+    assert says in message.text
     assert message.remedy.label == "Go on"
+    monkeypatch.undo()
     reached = controller.state.job.step
     controller.choose(message.remedy)
     until(lambda: controller.state.job.step > 0)
     assert controller.state.job.step >= min(20, reached)
     controller.stop_training()
     until(lambda: not controller.state.job.running)
+    _, alive = psutil.wait_procs(lost, timeout=20)
+    assert alive == []
     assert controller.state.job.outcome.stopped
     assert controller.state.project.version == "v1"
