@@ -121,6 +121,10 @@ class Canvas(Protocol):
         """
         ...
 
+    def prepare_strokes(self) -> None:
+        """Make the layer of strokes, still hidden, where it is missing."""
+        ...
+
     def draw_strokes(self, kind: int) -> None:
         """Let the person draw strokes.
 
@@ -163,6 +167,10 @@ class Canvas(Protocol):
 
     def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
         """Show several masks of an image side by side, instead of what is open."""
+        ...
+
+    def name_panes(self, panes: Sequence[Pane]) -> None:
+        """Write above each pane what it is; nothing where none are shown."""
         ...
 
     def hide_panes(self) -> None:

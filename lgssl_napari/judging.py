@@ -87,6 +87,7 @@ class Judging:
             if desk.state.judgement is not found:
                 return
             desk.canvas.show_panes(seen.picture, seen.panes)
+            desk.runner.post(lambda: desk.canvas.name_panes(seen.panes))
             name = seen.picture.image.name
             what = next((c.name for c in found.changed if c.target == target), target)
             left = [f"model {version}" for version in versions]

@@ -247,22 +247,29 @@ class NapariCanvas:
         paint_in(layer, {LABEL: UNKNOWN}, {LABEL: NAMELESS})
 
     # ----------------------------------------------------------------- strokes
+    def prepare_strokes(self) -> None:
+        """Make the layer of strokes, still hidden, where it is missing."""
+        ndim = len(self._shape)
+        if self._masks.get((STROKES, ndim)) not in self._viewer.layers:
+            blank = np.zeros((1,) * ndim, np.uint8)
+            layer = self._make_labels(STROKES, blank, visible=False)
+            layer.brush_size = BRUSH
+            paint_in(layer, STROKE_SHADES, STROKE_NAMES)
+            self._viewer.layers.selection.active = self._annotation
+
     def draw_strokes(self, kind: int) -> None:
         """Let the person draw strokes of a kind; 0 goes back to the annotation."""
         if not kind:
             self._viewer.layers.selection.active = self._annotation
             return
         layer = self._strokes()
-        is_new = layer is None
         if layer is None:
+            self.prepare_strokes()
             layer = self._labels(STROKES, np.zeros(self._shape, np.uint8), STROKES)
-            paint_in(layer, STROKE_SHADES, STROKE_NAMES)
         set_visible(layer, True)
         self._viewer.layers.move(self._viewer.layers.index(layer), -1)
         self._viewer.layers.selection.active = layer
         layer.mode, layer.selected_label = "paint", kind
-        if is_new:
-            layer.brush_size = BRUSH
 
     def strokes(self) -> Mask:
         """Return a copy of the strokes: 1 inside, 2 outside, 0 elsewhere."""
@@ -318,6 +325,10 @@ class NapariCanvas:
         turned = [replace(pane, mask=pane.mask[turn]) for pane in panes]
         shown = replace(picture, pixels=picture.pixels[turn])
         self._panes.show(shown, turned, spacing, self._made())
+
+    def name_panes(self, panes: Sequence[Pane]) -> None:
+        """Write above each pane what it is; nothing where none are shown."""
+        self._panes.name(panes)
 
     def hide_panes(self) -> None:
         """Put back what was open."""

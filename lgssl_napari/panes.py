@@ -127,8 +127,19 @@ class Panes:
             set_visible(layer, True)
         self._viewer.layers.selection.active = masks
         self._turn_to(drawn)
-        self._say("     |     ".join(names.values()))
+        caption = self._caption()
+        self._caption_before = (caption.text, caption.visible)
         self._viewer.reset_view()
+
+    def name(self, panes: Sequence[Pane]) -> None:
+        """Write above each pane what it is; nothing where none are shown.
+
+        Apart from showing them: napari draws each letter for the first time in 6 ms.
+        """
+        if self.shown:
+            caption = self._caption()
+            caption.text = "     |     ".join(pane.title for pane in panes)
+            caption.position, caption.visible = "top_center", True
 
     def hide(self) -> None:
         """Put back what was there, and where one was looking."""
@@ -194,11 +205,6 @@ class Panes:
         sizes = unlike.sum(axis=(1, 2))
         axis = self._viewer.dims.ndim - 3
         self._viewer.dims.set_current_step(axis, int(sizes.argmax()))
-
-    def _say(self, words: str) -> None:
-        caption = self._caption()
-        self._caption_before = (caption.text, caption.visible)
-        caption.text, caption.position, caption.visible = words, "top_center", True
 
     def _camera(self) -> Any:
         # It moved in napari 0.9; the old name warns there.

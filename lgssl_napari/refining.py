@@ -54,9 +54,14 @@ class Refining:
         if work.image is None:
             self._desk.say("Open an image first.", Level.WARNING)
             return
-        kind = 0 if work.scribbling.kind == kind else kind
-        self._desk.canvas.draw_strokes(kind)
-        self._set(kind=kind)
+        self._set(kind=0 if work.scribbling.kind == kind else kind)
+        self._desk.canvas.prepare_strokes()
+        # In a turn of its own, and by what is wanted then: making a layer takes long.
+        self._desk.runner.post(
+            lambda: self._desk.canvas.draw_strokes(
+                self._desk.state.work.scribbling.kind
+            )
+        )
 
     def choose(self, method: str, whole: bool, at_each_stroke: bool) -> None:
         """Choose how to refine."""

@@ -87,6 +87,9 @@ class FakeCanvas:
     ) -> None:
         self.disagreement = None if heat is None else (heat, plane)
 
+    def prepare_strokes(self) -> None:
+        self.prepared = "strokes"
+
     def draw_strokes(self, kind: int) -> None:
         self.strokes_kind = kind
 
@@ -108,6 +111,9 @@ class FakeCanvas:
 
     def show_panes(self, picture: Any, panes: Any) -> None:
         self.panes = (picture, tuple(panes))
+
+    def name_panes(self, panes: Any) -> None:
+        self.pane_names = tuple(pane.title for pane in panes) if self.panes else ()
 
     def hide_panes(self) -> None:
         self.panes = ()

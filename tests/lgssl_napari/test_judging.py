@@ -59,6 +59,7 @@ def test_old_new_and_truth_are_shown_side_by_side(judged) -> None:
     picture, panes = judged.canvas.panes
     assert picture.image.name == "film 3"
     assert [pane.title for pane in panes] == ["v1: 0.67", "v2: 0.67", "drawn"]
+    assert judged.canvas.pane_names == ("v1: 0.67", "v2: 0.67", "drawn")
     assert [int(pane.mask.sum()) for pane in panes] == [80, 80, 40]
     assert judged.state.comparing == (
         "'left lung' in 'film 3' by model v1, model v2, and as it was drawn; "

@@ -56,6 +56,7 @@ def test_three_masks_lie_beside_one_another(viewer, axes, shape) -> None:
     canvas.show_image(given, np.zeros(spatial, np.uint8), "heart", 0)
     before = visible(viewer)
     canvas.show_panes(given, panes(spatial))
+    canvas.name_panes(panes(spatial))
     assert visible(viewer) == {"Side by side", "Masks side by side"}
     masks = viewer.layers["Masks side by side"]
     assert not masks.editable
@@ -115,9 +116,12 @@ def test_what_others_put_there_is_left_alone(viewer) -> None:
     canvas = NapariCanvas(viewer)
     given = picture("yx", (24, 32))
     canvas.show_panes(given, panes((24, 32)))
+    canvas.name_panes(panes((24, 32)))
+    assert caption(viewer).text != "my words"
     assert mine.visible
     canvas.clear()
     assert [layer.name for layer in viewer.layers] == ["mine"]
+    canvas.name_panes(panes((24, 32)))
     assert caption(viewer).text == "my words"
 
 
