@@ -125,6 +125,8 @@ class Plotter:
                     *zip(*line.band, strict=True), color=line.shade, alpha=0.2, lw=0
                 )
                 self._bands.append(shade)
+            # The drawing before may have set limits of its own.
+            axes.autoscale()
             axes.relim()
             axes.autoscale_view()
             if line.unit:
@@ -132,10 +134,12 @@ class Plotter:
             _paint(axes, line.label, drawing)
         last = self._axes[-1]
         last.set_xlabel(drawing.along, fontsize=8, color=drawing.foreground)
-        if drawing.along == "round":
+        by_round = drawing.along == "round"
+        last.xaxis.get_major_locator().set_params(integer=by_round)
+        if by_round:
             ends = [line.points[-1][0] for line in drawing.lines if line.points]
             last.set_xlim(0.5, max(ends, default=1.0) + 0.5)
-            last.xaxis.get_major_locator().set_params(integer=True)
+            last.set_ylim(bottom=0.0)
         self._figure.canvas.draw()
         return np.array(self._figure.canvas.buffer_rgba())
 

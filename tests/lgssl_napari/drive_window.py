@@ -42,6 +42,11 @@ class Driver:
         Where pictures go.
     asks_where : bool
         Whether the watchdog looks at what the window does when it stands still.
+
+    Attributes
+    ----------
+    words : tuple of str
+        What is asked for while a training runs; all targets if empty.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Driver:
         self.panel, self.out = panel, out
         self.app: Any = QApplication.instance()
         self.watch = Watchdog(asks_where=asks_where)
+        self.words: tuple[str, ...] = ()
 
     @property
     def state(self) -> Any:
@@ -155,8 +161,7 @@ class Driver:
         self.shot(picture)
         if self.state.project.version and self.state.job.running:
             size = max(self.state.work.image.spatial_shape)
-            for target in self.state.project.targets[:3]:
-                words = target.wordings[0]
+            for words in self.words or [t.name for t in self.state.project.targets]:
                 with self.watch.step(f"a prompt during the {step}, {size} pixels"):
                     panel.controller.forget()
                     self.type(words)
@@ -381,6 +386,7 @@ def main() -> None:
     parser.add_argument("--where", action="store_true", help="say where it stood still")
     wanted = parser.parse_args()
     drive, home = open_driver(wanted.out, asks_where=wanted.where)
+    drive.words = ("heart", "right lung", "left lung")
     rounds = [first_round(drive, wanted.minutes)]
     ask(drive)
     large = ask_about_a_large_one(drive)

@@ -65,6 +65,14 @@ def test_rounds_are_whole_numbers_and_need_no_second_curve() -> None:
     assert len(near(pixels, LOSS)) > 20
 
 
+def test_a_training_is_drawn_the_same_after_the_rounds(plotter) -> None:
+    before = plotter.draw(drawing())
+    rounds = (Line("proposals", DICE, ((1.0, 0.5),)), Line("minutes", LOSS, DICES[:1]))
+    plotter.draw(replace(drawing(), lines=rounds, along="round"))
+    again = plotter.draw(drawing())
+    np.testing.assert_allclose(again.astype(int), before, atol=3)
+
+
 def test_what_is_expected_is_dashed_in_its_interval(plotter) -> None:
     band = tuple((n, 0.4, 0.8) for n in (1.0, 5.0, 9.0))
     expected = tuple((n, 0.6) for n in (1.0, 5.0, 9.0))
