@@ -56,7 +56,8 @@ class Courier(QObject):  # type: ignore[misc]
         if self._open:
             self._waiting.append(call)
             if not self._timer.isActive():
-                self._timer.start(0)
+                # What posted it has just had the window for itself.
+                self._timer.start(TURN)
 
     def _make(self) -> None:
         began = time.perf_counter()

@@ -423,10 +423,9 @@ def test_strokes_refine_the_mask_in_the_window(panel, qtbot, wait) -> None:
     wait(lambda: panel.controller.state.answer is not None)
     panel.mask.strokes.outside.click()
     assert panel.mask.strokes.outside.isChecked()
-    strokes = panel._viewer.layers.selection.active
-    assert strokes.name == "Strokes"
-    strokes.paint((4, 5), 2)
     layers = panel._viewer.layers
+    wait(lambda: layers.selection.active.name == "Strokes")
+    layers["Strokes"].paint((4, 5), 2)
     wait(lambda: layers["left lung"].data.any() and not layers["left lung"].data[4, 5])
     panel.mask.strokes.method.value = "cut"
     panel.mask.strokes.each.value = False
@@ -434,7 +433,7 @@ def test_strokes_refine_the_mask_in_the_window(panel, qtbot, wait) -> None:
     assert (chosen.method, chosen.at_each_stroke) == ("cut", False)
     panel.mask.strokes.outside.click()
     assert not panel.mask.strokes.outside.isChecked()
-    assert layers.selection.active.name == "left lung"
+    wait(lambda: layers.selection.active.name == "left lung")
     assert not panel.mask.strokes.whole.visible
 
 
