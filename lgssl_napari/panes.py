@@ -130,6 +130,10 @@ class Panes:
         caption = self._caption()
         self._caption_before = (caption.text, caption.visible)
         self._viewer.reset_view()
+        # That looks at the middle of all layers, of the hidden ones, too.
+        camera, seen = self._camera(), list(self._viewer.dims.displayed)
+        middle = masks.extent.world.mean(axis=0)[seen]
+        camera.center = (*camera.center[: -len(seen)], *middle)
 
     def name(self, panes: Sequence[Pane]) -> None:
         """Write above each pane what it is; nothing where none are shown.
