@@ -81,10 +81,10 @@ class Dispatcher:
         entry.record = entry.record.model_copy(update={"stop": True})
         self.book.save(entry)
         task = self._tasks.get(job)
-        if entry.record.state is State.WAITING and task is not None:
-            task.cancel()
-        elif task is not None:
+        if task is not None:
             self._flag(job, wanted=True)
+            if entry.record.state is State.WAITING:
+                task.cancel()
 
     async def close(self) -> None:
         """Leave the jobs as they are, for the next start."""
@@ -128,6 +128,7 @@ class Dispatcher:
             self.book.end(
                 entry, State.DONE, result=delivery.result, files=delivery.files
             )
+            self._flag(job, wanted=False)
             LOG.info("job %s of %s: done", job[:8], record.owner)
         except asyncio.CancelledError as cancelled:
             if cancelled.args == ("closing",):

@@ -41,8 +41,10 @@ class RemoteJob:
 
     Parameters
     ----------
-    left : Left
-        What the project notes of it.
+    left : Left or None
+        What the project notes of one that was handed in before.
+    wish : Left
+        What is handed in if there is none, or the server does not know it.
     server : Server
         Where.
     project : Path
@@ -58,12 +60,14 @@ class RemoteJob:
 
     def __init__(
         self,
-        left: Left,
+        left: Left | None,
+        wish: Left,
         server: Server,
         project: Path,
         on_event: Callable[[Event], None],
     ) -> None:
-        self.left, self._server, self._project = left, server, project
+        self.left, self._wish, self._is_known = left or wish, wish, left is not None
+        self._server, self._project = server, project
         self._on_event = on_event
         self._link = server.link()
         self._stop = threading.Event()
@@ -115,9 +119,11 @@ class RemoteJob:
         from src_core.cluster.blobs import BlobStore
         from src_core.cluster.receive import receive
 
-        self._persistently(self._greet)
-        if self.left.handed_in:
+        if self._is_known:
+            self._persistently(self._greet)
             self._persistently(self._find_again)
+        else:
+            self._meet()
         if not self.left.handed_in:
             self._persistently(self._hand_in)
         answer = self._persistently(self._until_over)
@@ -155,18 +161,34 @@ class RemoteJob:
                 f"This computer's certificate expires in {days} days; ask for another.",
             )
 
+    def _meet(self) -> None:
+        """Greet a server for the first time: no training waits for its answer yet.
+
+        Raises
+        ------
+        UserError
+            If it does not answer.
+        """
+        try:
+            self._greet()
+        except Unreachable as error:
+            raise UserError(str(error)) from error
+
     def _find_again(self) -> None:
-        """See whether the server still knows what was handed in."""
+        """See whether the server knows what was handed in; else take the new wish."""
         try:
             self._link.ask("GET", f"/v1/jobs/{self.id}")
         except NotFoundError:
-            self._tell(
-                "note",
-                f"The server no longer knows the training of {self.left.since}; it is "
-                "handed in again.",
-            )
-            self.left = self.left.model_copy(update={"handed_in": False})
+            if self.left.handed_in:
+                self._tell(
+                    "note",
+                    f"The server no longer knows the training of {self.left.since}; "
+                    "this is a new one.",
+                )
+            self.left = self._wish
             return
+        # It may have got there although we never heard so.
+        self.left = self.left.model_copy(update={"handed_in": True})
         self._tell(
             "note",
             f"Following the training that was handed in {self.left.since}; options "
@@ -180,6 +202,7 @@ class RemoteJob:
         from src_core.store import Project
 
         self._tell("phase", "packing")
+        write_note(self._project, self.left)
         request = RoundRequest.model_validate_json(self.left.request)
         with Project.open(self._project, at=self.left.position) as frozen:
             bundle = pack(frozen, request)

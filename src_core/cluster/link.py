@@ -131,6 +131,7 @@ class Link:
         self._context = keys.towards_server(check_name=check_name)
         self._connection: http.client.HTTPSConnection | None = None
         self._guard = threading.Lock()
+        self._aborted = False
         self.sent = 0
         self.expires = math.inf
 
@@ -232,7 +233,8 @@ class Link:
                 connection.close()
 
     def abort(self) -> None:
-        """Break off what another thread waits for; it finds the server unreachable."""
+        """Break off for good: who waits, in another thread, finds nobody there."""
+        self._aborted = True
         connection = self._connection
         sock = None if connection is None else connection.sock
         if sock is not None:
@@ -247,23 +249,38 @@ class Link:
         headers: dict[str, str],
         patience: float,
     ) -> bytes:
+        asked = (method, path, body, headers)
         with self._guard:
+            was_open = self._connection is not None
             try:
-                connection = self._connected()
-                assert connection.sock is not None
-                connection.sock.settimeout(self.timeout + patience)
-                connection.request(method, path, body, headers)
-                self.sent += len(body)
-                response = connection.getresponse()
-                data = response.read(LARGEST_ANSWER + 1)
+                try:
+                    status, data = self._once(asked, patience)
+                except (ConnectionError, ssl.SSLEOFError):
+                    if not was_open or self._aborted:
+                        raise
+                    # It had been idle for too long; all can be asked twice.
+                    self.close()
+                    status, data = self._once(asked, patience)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 raise self._translate(error) from error
-            if response.will_close or len(data) > LARGEST_ANSWER:
-                self.close()
-        if response.status in (200, 206):
+        if status in (200, 206):
             return data
-        raise self._complaint(response.status, data)
+        raise self._complaint(status, data)
+
+    def _once(self, asked: tuple[Any, ...], patience: float) -> tuple[int, bytes]:
+        if self._aborted:
+            raise ConnectionAbortedError("it is no longer listened to")
+        connection = self._connected()
+        assert connection.sock is not None
+        connection.sock.settimeout(self.timeout + patience)
+        connection.request(*asked)
+        self.sent += len(asked[2])
+        response = connection.getresponse()
+        data = response.read(LARGEST_ANSWER + 1)
+        if response.will_close or len(data) > LARGEST_ANSWER:
+            self.close()
+        return response.status, data
 
     def _connected(self) -> http.client.HTTPSConnection:
         if self._connection is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src_core.cluster.following import RemoteJob
-from src_core.cluster.left import Left, drop_note, left_behind, write_note
+from src_core.cluster.left import Left, drop_note, left_behind
 from src_core.errors import JobError, NotFoundError, UserError
 
 if TYPE_CHECKING:
@@ -93,16 +93,14 @@ class RemoteEngine:
                 f"'{left.scheduler}'; follow it there, or give it up with "
                 "'lgssl train --abandon'."
             )
-        if left is None:
-            left = Left(
-                scheduler=self.server.address,
-                job=uuid.uuid4().hex,
-                position=position,
-                request=request,
-                since=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
-            write_note(project, left)
-        job = RemoteJob(left, self.server, project, on_event or _ignore)
+        wish = Left(
+            scheduler=self.server.address,
+            job=uuid.uuid4().hex,
+            position=position,
+            request=request,
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        job = RemoteJob(left, wish, self.server, project, on_event or _ignore)
         self._followed.add(job)
         return job
 

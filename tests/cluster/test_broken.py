@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from src_core.checkpoints import list_models
-from src_core.cluster.left import left_behind
+from src_core.cluster.left import Left, left_behind, write_note
 from src_core.cluster.link import Server
 from src_core.cluster.remote import RemoteEngine
 from src_core.cluster.training import start_training
@@ -133,25 +133,65 @@ def test_a_killed_command_finds_its_job_again(client, server, harness):
 
 
 def test_a_window_that_closes_lets_the_job_go_on(client, server, harness):
-    follower = Follower(client, server.address, steps=10)
+    follower = Follower(client, server.address)
     harness.until(lambda: follower.step() >= 1)
     follower.engine.close()
     with pytest.raises(JobLostError, match="goes on at"):
         follower.join()
-    again = Follower(client, server.address, steps=99)
-    assert again.join()["steps"] == 10
+    again = Follower(client, server.address, steps=1)
+    harness.until(lambda: again.step() > follower.step())
     assert again.told("Following the training")
+    again.training.stop()
+    assert again.join()["stopped"] is True
 
 
 def test_a_server_that_stays_away_is_told_of_and_nothing_is_lost(
-    client, server, harness
+    client, server, harness, wire
 ):
-    follower = Follower(client, f"tls://127.0.0.1:{harness.free_port()}", patience=1.0)
+    follower = Follower(client, wire.address, timeout=2.0, patience=1.0)
+    harness.until(lambda: follower.step() >= 1)
+    wire.silent = True
     with pytest.raises(JobLostError, match="Nothing is lost"):
         follower.join()
     assert follower.told("does not answer")
-    left = left_behind(client.project)
-    assert left.handed_in is False
+    assert left_behind(client.project).handed_in is True
+    wire.silent = False
+    again = Follower(client, wire.address)
+    harness.until(lambda: again.step() >= 1)
+    again.training.stop()
+    assert again.join()["stopped"] is True
+
+
+def test_a_wish_that_never_got_there_is_not_followed_instead_of_the_next(
+    client, server
+):
+    """Killed while it was sent: the next one counts, with what was labelled since."""
+    left = Left(
+        scheduler=server.address,
+        job="0" * 32,
+        position=3,
+        request="{}",
+        since="2026-01-01",
+    )
+    write_note(client.project, left)
+    follower = Follower(client, server.address, steps=3)
+    assert follower.join()["steps"] == 3
+    assert not follower.told("Following")
+
+
+def test_a_training_that_the_server_forgot_is_said_to_be_gone(client, server):
+    left = Left(
+        scheduler=server.address,
+        job="1" * 32,
+        position=3,
+        request="{}",
+        since="2026-01-01",
+        handed_in=True,
+    )
+    write_note(client.project, left)
+    follower = Follower(client, server.address, steps=3)
+    assert follower.join()["steps"] == 3
+    assert follower.told("no longer knows the training of 2026-01-01")
 
 
 class Wire:
@@ -159,7 +199,7 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self.port, self.silent, self.limit = port, False, 1 << 60
-        self.passed = 0
+        self.passed, self.down = 0, False
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -185,6 +225,9 @@ class Wire:
                 here, _ = self._listening.accept()
             except OSError:
                 return
+            if self.down:
+                here.close()
+                continue
             there = socket.create_connection(("127.0.0.1", self.port))
             self._open += [here, there]
             for source, sink in ((here, there), (there, here)):
@@ -200,7 +243,7 @@ class Wire:
                 if upwards:
                     self.passed += len(data)
                     if self.passed > self.limit:
-                        self.limit = 1 << 60
+                        self.limit, self.down = 1 << 60, True
                         self.cut()
                         return
                 sink.sendall(data)
@@ -215,15 +258,21 @@ def wire(server):
 
 
 def test_a_line_cut_in_the_middle_of_sending_is_taken_up(
-    client, server, harness, wire, make_project
+    client, server, harness, wire, make_project, monkeypatch
 ):
+    monkeypatch.setattr("src_core.cluster.link.PIECE", 2_000)
     client.project = make_project("fresh", start=2_000)  # nothing of it is there yet
-    wire.limit = 30_000
-    follower = Follower(client, wire.address, steps=4)
+    wire.limit = 40_000
+    follower = Follower(client, wire.address, timeout=2.0, steps=4)
+    harness.until(lambda: follower.told("Trying again"))
+    halfway = len(list((server.area / "blobs").glob("??/*")))
+    wire.down = False
     assert follower.join()["steps"] == 4
-    assert wire.passed > 30_000
-    assert follower.told("Trying again")
     assert follower.told("answers again")
+    assert len(list((server.area / "blobs").glob("??/*"))) > halfway
+    # What had arrived was not sent again: the list is, and with it the questions.
+    contents = sum(p.stat().st_size for p in client.project.rglob("c/0/0"))
+    assert follower.training._job.sent < 40_000 + contents
 
 
 def test_a_line_that_goes_silent_is_taken_up(client, server, harness, wire):

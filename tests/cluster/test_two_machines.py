@@ -13,7 +13,7 @@ import pytest
 
 from src_core.checkpoints import list_models, load_model
 from src_core.cluster.keyring import Keys
-from src_core.cluster.left import left_behind
+from src_core.cluster.left import Left, left_behind, write_note
 from src_core.cluster.link import Link, Server
 from src_core.cluster.remote import RemoteEngine
 from src_core.cluster.training import start_training
@@ -170,11 +170,19 @@ def test_a_training_is_given_up(client, server, harness):
 
 
 def test_a_training_on_another_server_is_not_forgotten(client, server):
-    engine = RemoteEngine(Server("tls://elsewhere:1", client.keys))
-    engine.train(client.project, 3, "{}")
+    left = Left(
+        scheduler="tls://elsewhere:1",
+        job="0" * 32,
+        position=3,
+        request="{}",
+        since="2026-01-01",
+        handed_in=True,
+    )
+    write_note(client.project, left)
     _, told = client.train(server.address, "--steps", 1, code=2)
     assert "tls://elsewhere:1" in told
     assert "--abandon" in told
+    assert left_behind(client.project) == left
 
 
 def test_what_fails_there_is_one_sentence_here(client, server):
@@ -190,6 +198,13 @@ def test_what_fails_there_is_one_sentence_here(client, server):
     _, told = client.train(server.address, "--steps", 1, code=2)
     assert "no training image has a finished mask" in told
     assert "Traceback" not in told
+    assert left_behind(client.project) is None
+
+
+def test_where_nothing_answers_nothing_is_left(client, harness):
+    address = f"tls://127.0.0.1:{harness.free_port()}"
+    _, told = client.train(address, "--steps", 1, code=2)
+    assert "does not answer" in told
     assert left_behind(client.project) is None
 
 
