@@ -8,14 +8,17 @@ right, and a prompt that names a side would then be wrong.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from src_core.ranks import draw
+
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, rng: Generator) -> Tensor:
-    return torch.rand(shape, generator=rng) * (high - low) + low
+    return draw(torch.rand, shape, rng) * (high - low) + low
 
 
 def random_grid(
@@ -63,8 +66,8 @@ def random_grid(
     stretch = torch.exp(_uniform((batch,), -scale / 6, scale / 6, rng))
     mirror = torch.ones(batch)
     if flips:
-        mirror = torch.where(torch.rand(batch, generator=rng) < 0.5, -1.0, 1.0)
-        turns = torch.randint(4, (batch,), generator=rng)
+        mirror = torch.where(draw(torch.rand, (batch,), rng) < 0.5, -1.0, 1.0)
+        turns = draw(partial(torch.randint, 4), (batch,), rng)
         angle = angle + turns * (math.pi / 2)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
     move = _uniform((batch, 2), -2 * shift, 2 * shift, rng)
@@ -74,7 +77,7 @@ def random_grid(
     ]
     affine = torch.stack(rows, dim=1)
     grid = F.affine_grid(affine, [batch, 1, *size], align_corners=False)
-    knots = torch.randn((batch, 2, 5, 5), generator=rng) * (2 * bend)
+    knots = draw(torch.randn, (batch, 2, 5, 5), rng) * (2 * bend)
     smooth = F.interpolate(knots, size, mode="bicubic", align_corners=True)
     return grid + smooth.permute(0, 2, 3, 1)
 
@@ -106,22 +109,33 @@ def jitter(images: Tensor, rng: Generator, *, strength: float) -> Tensor:
     batch, channels = images.shape[:2]
     device = images.device
 
-    def draw(low: float, high: float, wide: int = 1) -> Tensor:
+    def between(low: float, high: float, wide: int = 1) -> Tensor:
         return _uniform((batch, wide, 1, 1), low, high, rng).to(device)
 
     low = images.amin((1, 2, 3), keepdim=True)
     reach = (images.amax((1, 2, 3), keepdim=True) - low).clamp_min(1e-3)
-    gamma = torch.exp(draw(-0.7, 0.7) * strength)
+    gamma = torch.exp(between(-0.7, 0.7) * strength)
     images = ((images - low) / reach).clamp(1e-4, 1.0).pow(gamma) * reach + low
-    images = images * torch.exp(draw(-0.5, 0.5) * strength)
-    images = images + draw(-0.5, 0.5) * strength
+    images = images * torch.exp(between(-0.5, 0.5) * strength)
+    images = images + between(-0.5, 0.5) * strength
     if channels > 1:
-        images = images + draw(-0.3, 0.3, channels) * strength
+        images = images + between(-0.3, 0.3, channels) * strength
     soft = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
-    blend = draw(-0.5, 1.0) * strength  # below zero it sharpens
+    blend = between(-0.5, 1.0) * strength  # below zero it sharpens
     images = torch.lerp(images, soft, blend)
-    noise = torch.randn(images.shape, generator=rng).to(device)
-    return images + noise * (draw(0.0, 0.25) * strength)
+    return images + _noise(images, rng) * (between(0.0, 0.25) * strength)
+
+
+def _noise(images: Tensor, rng: Generator) -> Tensor:
+    """Normal noise of the images' shape, each image's from a seed of its own.
+
+    Drawn for all ranks at once it would take each of them as long as all of it.
+    """
+    seeds = draw(partial(torch.randint, 2**62), (len(images),), rng).tolist()
+    noise = torch.empty(images.shape)
+    for row, seed in zip(noise, seeds, strict=True):
+        row.normal_(generator=torch.Generator().manual_seed(seed))
+    return noise.to(images.device)
 
 
 def cutmix_boxes(
@@ -136,9 +150,7 @@ def cutmix_boxes(
     """
     height, width = size
     sides = _uniform((batch, 2), low, high, rng) * torch.tensor([height, width])
-    start = torch.rand((batch, 2), generator=rng) * (
-        torch.tensor([height, width]) - sides
-    )
+    start = draw(torch.rand, (batch, 2), rng) * (torch.tensor([height, width]) - sides)
     end = start + sides
     y, x = torch.arange(height) + 0.5, torch.arange(width) + 0.5
     rows = (y >= start[:, :1]) & (y < end[:, :1])  # (B, H)

@@ -60,6 +60,24 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
+def read_tensors(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`save_tensors` wrote to a file.
+
+    Raises
+    ------
+    CorruptError
+        If it is not whole.
+    """
+    from safetensors.torch import load
+
+    try:
+        length = int.from_bytes(data[:8], "little")
+        head = json.loads(data[8 : 8 + length])
+        return load(data), json.loads(head["__metadata__"]["meta"])
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise CorruptError(f"A checkpoint cannot be read ({error}).") from error
+
+
 class PresenceRule(Settings):
     """When a target counts as found, and what that was fitted on.
 

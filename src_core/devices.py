@@ -63,8 +63,15 @@ def free_cores() -> int:
     return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
-def pick_device(name: DeviceName = "auto") -> Device:
+def pick_device(name: DeviceName = "auto", number: int = 0) -> Device:
     """Return the device to compute on.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for; a GPU where there is one, if "auto".
+    number : int
+        Of several processes beside one another, which: each takes a GPU of its own.
 
     Raises
     ------
@@ -79,7 +86,12 @@ def pick_device(name: DeviceName = "auto") -> Device:
         )
     if name == "cpu" or not has_gpu:
         return Device(torch.device("cpu"), _cpu_has_bf16())
-    return Device(torch.device("cuda"), torch.cuda.is_bf16_supported())
+    bf16 = torch.cuda.is_bf16_supported()
+    if not number:
+        return Device(torch.device("cuda"), bf16)
+    index = number % torch.cuda.device_count()
+    torch.cuda.set_device(index)
+    return Device(torch.device("cuda", index), bf16)
 
 
 def _cpu_has_bf16() -> bool:

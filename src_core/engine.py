@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from src_core.errors import (
     JobError,
@@ -22,9 +22,10 @@ from src_core.errors import (
     OutOfMemoryError,
     memory_ran_out,
 )
+from src_core.ranks.seat import LOOPBACK, seats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from distributed import Client, Future, LocalCluster
 
@@ -32,6 +33,7 @@ Event = dict[str, Any]
 SILENT_SECONDS = 300.0
 """A worker gives way to every other program: on a full machine it may be slow to say
 anything, and is not hung for that."""
+_STARTING = 60.0
 NICENESS = 10
 
 
@@ -95,6 +97,7 @@ class Job:
     id: str
     _future: Future
     _stop: Any
+    _gang: Gang | None = None
     _heard: list[float] = field(default_factory=lambda: [time.monotonic()])
 
     def stop(self) -> None:
@@ -141,15 +144,84 @@ class Job:
             try:
                 return self._future.result(timeout=1.0)
             except NotYet:
+                if self._gang is not None and self._gang.is_broken:
+                    raise self._gang.disband(None) from None
                 if self.silent_seconds > silent:
                     raise JobLostError(
                         f"The worker has not answered for {self.silent_seconds:.0f} s. "
                         "Start the training again: it goes on from its last checkpoint."
                     ) from None
-            except LgsslError:
+            except LgsslError as error:
+                if self._gang is not None:
+                    raise self._gang.disband(error) from error
                 raise
             except Exception as error:
+                if self._gang is not None:
+                    raise self._gang.disband(error) from error
                 raise translate(error) from error
+
+
+@dataclass(slots=True)
+class Gang:
+    """The other tasks of a job that several do together.
+
+    A task whose fellow died may wait for it for ever, on a GPU at least: its process
+    is then ended, so that the next job finds the worker free.
+    """
+
+    _client: Client
+    _first: str
+    _fellows: dict[str, Future]
+
+    GRACE: ClassVar[float] = 10.0
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether one of them has ended other than well."""
+        bad = ("error", "lost", "cancelled")
+        return any(fellow.status in bad for fellow in self._fellows.values())
+
+    def disband(self, error: Exception | None) -> LgsslError:
+        """End what is left of them.
+
+        Parameters
+        ----------
+        error : Exception or None
+            Of the first task, None where it still runs.
+
+        Returns
+        -------
+        LgsslError
+            What to tell a person.
+        """
+        deadline = time.monotonic() + self.GRACE
+        while time.monotonic() < deadline and self._waiting():
+            time.sleep(0.1)
+        fellows = self._fellows.values()
+        found = [f.exception() for f in fellows if f.status == "error"]
+        stuck = {*self._waiting(), *([self._first] if error is None else [])}
+        alive = stuck.intersection(self._client.scheduler_info(-1)["workers"])
+        if alive:
+            self._client.restart_workers(sorted(alive), raise_for_error=False)
+        lost = JobLostError("One of the processes that trained together went away.")
+        return of_all([error, *found] if error or found else [lost])
+
+    def _waiting(self) -> list[str]:
+        return [worker for worker, fellow in self._fellows.items() if not fellow.done()]
+
+
+def of_all(errors: Iterable[BaseException | None]) -> LgsslError:
+    """Return which of a gang's errors is the reason of the others.
+
+    A task whose fellow fails is cut off in the middle of a message, and says no more
+    than that: what another one says of itself explains it.
+    """
+    told = [
+        e if isinstance(e, LgsslError) else translate(e)
+        for e in errors
+        if isinstance(e, Exception)
+    ]
+    return min(told, key=lambda e: isinstance(e, JobLostError))
 
 
 def translate(error: Exception) -> LgsslError:
@@ -189,6 +261,8 @@ def configure_dask(more: Mapping[str, Any] | None = None) -> None:
         {
             "distributed.scheduler.allowed-failures": 0,
             "distributed.worker.daemon": False,
+            # torch's own advice to programmers would reach the terminal.
+            "distributed.nanny.pre-spawn-environ.TORCH_CPP_LOG_LEVEL": "ERROR",
             # Threads that wait without spinning: beside a busy window, two
             # spinning threads were measured ten times slower than one.
             "distributed.nanny.pre-spawn-environ.OMP_WAIT_POLICY": "PASSIVE",
@@ -216,8 +290,12 @@ class Engine:
         work: Callable[..., Any],
         *arguments: Any,
         on_event: Callable[[Event], None] | None = None,
+        ranks: int = 1,
     ) -> Job:
         """Start ``work(job_id, *arguments)`` on a worker.
+
+        With several ranks it is started on as many, each told its seat in a last
+        argument; what the first returns is the result.
 
         Parameters
         ----------
@@ -227,10 +305,13 @@ class Engine:
             Plain values.
         on_event : callable, optional
             Called in another thread with each event the job tells.
+        ranks : int
+            How many tasks do it together.
         """
         from distributed import Event as Flag
 
         client = self._connected()
+        crew = self._crew(ranks) if ranks > 1 else []
         job_id = uuid.uuid4().hex[:12]
         job = Job(job_id, None, Flag(stop_flag(job_id), client=client))
 
@@ -240,15 +321,36 @@ class Engine:
                 on_event(stamped[1])
 
         client.subscribe_topic(topic(job_id), receive)
-        job._future = client.submit(
-            work,
-            job_id,
-            *arguments,
-            key=f"{work.__name__}-{job_id}",
-            pure=False,
-            retries=0,
-        )
+        name, told = f"{work.__name__}-{job_id}", {"pure": False, "retries": 0}
+        if not crew:
+            job._future = client.submit(work, job_id, *arguments, key=name, **told)
+            return job
+        job._future, *fellows = [
+            client.submit(
+                work,
+                job_id,
+                *arguments,
+                seat.pack(),
+                key=f"{name}-{seat.number}",
+                workers=[worker],
+                **told,
+            )
+            for seat, worker in zip(seats(name, [LOOPBACK] * ranks), crew, strict=True)
+        ]
+        job._gang = Gang(client, crew[0], dict(zip(crew[1:], fellows, strict=True)))
         return job
+
+    def _crew(self, count: int) -> list[str]:
+        """Return the addresses of so many workers, started if need be."""
+        assert self._client is not None
+        assert self._cluster is not None
+        if len(self._cluster.workers) < count:
+            self._cluster.scale(count)
+        # Also one that died is only now being started again.
+        self._client.wait_for_workers(count, timeout=_STARTING)
+        self._client.run(give_way)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        return sorted(workers)[:count]
 
     def close(self) -> None:
         """End the worker."""

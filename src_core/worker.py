@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from src_core.engine import Reporter
 from src_core.errors import memory_ran_out
 from src_core.files import write_private
+from src_core.ranks.seat import Seat
 from src_core.rounds import RoundRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from src_core.devices import Device
     from src_core.store import Project
 
 CHECKPOINT, NOTE = "checkpoint.safetensors", "job.json"
@@ -23,7 +26,9 @@ TELL_EVERY = 0.5
 Event = dict[str, Any]
 
 
-def train_job(job: str, project: str, position: int, request: str) -> dict[str, Any]:
+def train_job(
+    job: str, project: str, position: int, request: str, seat: str = ""
+) -> dict[str, Any]:
     """Run a round on a frozen snapshot; the job of ``lgssl train`` and of Retrain.
 
     Parameters
@@ -36,20 +41,21 @@ def train_job(job: str, project: str, position: int, request: str) -> dict[str, 
         The ledger position to train at.
     request : str
         A :class:`RoundRequest` as JSON.
+    seat : str
+        Of several tasks that train together, which this is: a :class:`Seat` as JSON.
 
     Returns
     -------
     dict
-        ``RoundResult.as_dict()``.
+        ``RoundResult.as_dict()``; empty of all tasks but the first.
     """
+    place, asked = Seat.unpack(seat), RoundRequest.model_validate_json(request)
+    if place is not None and place.number:
+        assist_round(Path(project), position, asked, place)
+        return {}
     reporter = Reporter(job)
-    return run_round(
-        Path(project),
-        position,
-        RoundRequest.model_validate_json(request),
-        reporter.tell,
-        reporter.should_stop,
-    )
+    tell, should_stop = reporter.tell, reporter.should_stop
+    return run_round(Path(project), position, asked, tell, should_stop, place)
 
 
 def look_job(
@@ -141,8 +147,13 @@ def run_round(
     request: RoundRequest,
     tell: Callable[[Event], None],
     should_stop: Callable[[], bool],
+    seat: Seat | None = None,
 ) -> dict[str, Any]:
-    """Run a round with a smaller batch each time that memory runs out."""
+    """Run a round with a smaller batch each time that memory runs out.
+
+    The first of several tasks that train together cannot go on alone where memory runs
+    out: it says so.
+    """
     # Not above: a window imports this module to name the job, and needs no torch.
     from src_core.devices import pick_device
     from src_core.rounds.round import Round, RoundHooks
@@ -157,19 +168,50 @@ def run_round(
             should_stop=should_stop,
             checkpoint=checkpoint,
         )
-        tell({"kind": "device", "text": device.label})
+        tell({"kind": "device", "text": _label(device, seat)})
         while True:
             try:
-                result = Round(project, request, device, hooks).run()
+                this = Round(project, request, device, hooks)
+                with _among_ranks(seat, device):
+                    outcome = this.train()
+                result = this.conclude(outcome)
                 break
             except (MemoryError, RuntimeError) as error:
-                smaller = _smaller(request, error)
+                smaller = None if seat else _smaller(request, error)
                 if smaller is None:
                     raise
                 request, change = smaller
                 tell({"kind": "note", "text": f"Memory ran out: going on {change}."})
         _forget(checkpoint)
         return result.as_dict()
+
+
+def assist_round(
+    folder: Path, position: int, request: RoundRequest, seat: Seat
+) -> None:
+    """Train beside the first of several tasks, which does all the rest."""
+    from src_core.devices import pick_device
+    from src_core.rounds.round import Round
+    from src_core.store import Project
+
+    device = pick_device(request.device, seat.number)
+    with (
+        Project.open(folder, at=position) as project,
+        _among_ranks(seat, device),
+    ):
+        Round(project, request, device).train()
+
+
+def _among_ranks(seat: Seat | None, device: Device) -> AbstractContextManager[object]:
+    if seat is None:
+        return nullcontext()
+    from src_core.ranks.gang import together
+
+    return together(seat, device.torch)
+
+
+def _label(device: Device, seat: Seat | None) -> str:
+    return f"{seat.count} × {device.label}" if seat else device.label
 
 
 def resume_point(project: Project, request: RoundRequest) -> Path:

@@ -23,6 +23,14 @@ Workers = Annotated[
     int | None,
     typer.Option(min=0, help="How many; default one a GPU.", show_default=False),
 ]
+RanksHost = Annotated[
+    str,
+    typer.Option(
+        help="This machine's address in a network of servers alone: trainings may then "
+        "run on several machines at once.",
+        show_default=False,
+    ),
+]
 CacheGb = Annotated[float, typer.Option(min=0.1, help="Disk that images may take.")]
 
 
@@ -96,6 +104,7 @@ def serve(
         ),
     ] = "",
     cache_gb: CacheGb = 50.0,
+    ranks_host: RanksHost = "",
     as_json: AsJson = False,
 ) -> None:
     """Run trainings of other computers here: scheduler, and a worker for each GPU."""
@@ -115,6 +124,7 @@ def serve(
         workers=workers,
         inside=parse_address(inside, usual=port + 1) if workers_listen else None,
         cache_gb=cache_gb,
+        ranks_host=ranks_host or None,
     )
     run(settings, _ready("Listening on {address}, {workers} workers.", as_json))
 
@@ -129,6 +139,7 @@ def worker(
         typer.Option(help="This machine's address for the server.", show_default=False),
     ] = "",
     cache_gb: CacheGb = 50.0,
+    ranks_host: RanksHost = "",
     as_json: AsJson = False,
 ) -> None:
     """Lend this machine to a server: its GPUs train what was handed in there."""
@@ -143,6 +154,7 @@ def worker(
         workers=workers,
         host=host or None,
         cache_gb=cache_gb,
+        ranks_host=ranks_host or None,
         ready=_ready("{workers} workers joined {address}.", as_json),
     )
 

@@ -54,6 +54,9 @@ def train(
         Path | None, typer.Option(help="JSON with settings of method, net and loop.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    ranks: Annotated[
+        int, typer.Option(min=1, help="Processes that train together, one a GPU.")
+    ] = 1,
     scheduler: Annotated[str, typer.Option(help="tls://host:port of a server.")] = "",
     keys: KeysFolder = None,
     stop: Annotated[
@@ -104,6 +107,7 @@ def train(
             "minutes": minutes,
             "steps": steps,
             "device": device,
+            "ranks": ranks,
             "fresh": fresh,
             "proposals_teach": proposals,
         },

@@ -6,21 +6,22 @@ import asyncio
 import logging
 import shutil
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from src_core.cluster.crew import Crew
 from src_core.cluster.errand import Delivery, Order, sweep, train_bundle
 from src_core.cluster.records import Failure, State
 from src_core.engine import stop_flag, topic, translate
 from src_core.errors import JobLostError, LgsslError, UserError
+from src_core.rounds import RoundRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from distributed import Client
 
     from src_core.cluster.blobs import BlobStore
+    from src_core.cluster.places import Places
     from src_core.cluster.records import Entry, JobBook
 
 LOG: Final = logging.getLogger("lgssl.serve")
@@ -40,8 +41,8 @@ class Dispatcher:
         The jobs; the contents.
     work : Path
         Where workers that share this disk unpack.
-    workers : callable
-        Returns how many there are.
+    places : Places
+        Gives workers out.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class Dispatcher:
         book: JobBook,
         store: BlobStore,
         work: Path,
-        workers: Callable[[], int],
+        places: Places,
     ) -> None:
         self.client, self.book, self.store, self.work = client, book, store, work
-        self._workers = workers
+        self.places = places
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> int:
@@ -155,6 +156,7 @@ class Dispatcher:
             If the job itself failed.
         """
         record = entry.record
+        ranks = RoundRequest.model_validate_json(record.request).ranks
         size = self.store.path(record.bundle).stat().st_size
         order = Order(
             bundle=record.bundle,
@@ -162,26 +164,13 @@ class Dispatcher:
             request=record.request,
             checkpoint=record.checkpoint,
         )
-        if not self._workers() and not record.deaths:
-            entry.tell(_note("The training waits for a worker of the server."))
-        future = self.client.submit(
-            train_bundle,
-            record.id,
-            order.model_dump_json(),
-            key=f"train-{record.id}-{record.deaths}-{time.monotonic_ns()}",
-            pure=False,
-            retries=0,
-        )
-        try:
-            return Delivery.model_validate_json(await future.result())
-        except LgsslError:
-            raise
-        except asyncio.CancelledError:
-            with suppress(Exception):
-                await future.cancel()
-            raise
-        except Exception as error:
-            raise translate(error) from error
+        if self.places.most() < ranks and not record.deaths:
+            entry.tell(_note(_waits(ranks, self.places.most())))
+        name = f"train-{record.id}-{record.deaths}-{time.monotonic_ns()}"
+        async with self.places.take(ranks) as crew:
+            told = record.id, order.model_dump_json()
+            errand = Crew(self.client, self.places.alive, crew, name)
+            return Delivery.model_validate_json(await errand.do(train_bundle, *told))
 
     def _hear(self, entry: Entry, event: dict[str, Any]) -> None:
         record = entry.record
@@ -223,6 +212,15 @@ class Dispatcher:
         task = asyncio.ensure_future(flag.set() if wanted else flag.clear())
         self._tasks[f"stop-{job}"] = task
         task.add_done_callback(lambda _: self._tasks.pop(f"stop-{job}", None))
+
+
+def _waits(ranks: int, most: int) -> str:
+    if ranks == 1:
+        return "The training waits for a worker of the server."
+    return (
+        f"The training waits for {ranks} workers of the server that can train "
+        f"together; there are {most}."
+    )
 
 
 def _note(text: str) -> dict[str, Any]:

@@ -22,11 +22,13 @@ from src_core.config import Settings
 from src_core.engine import Reporter
 from src_core.errors import LgsslError
 from src_core.files import PRIVATE_FOLDER, write_private
+from src_core.ranks.seat import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from src_core.cluster.link import Link
+    from src_core.rounds import RoundRequest
 
 AREA: Final = "LGSSL_AREA"
 HUB: Final = "LGSSL_HUB"
@@ -68,7 +70,7 @@ class Delivery(Settings):
     files: dict[str, Blob]
 
 
-def train_bundle(job: str, order: str) -> str:
+def train_bundle(job: str, order: str, seat: str = "") -> str:
     """Run a round on a bundle.
 
     Parameters
@@ -77,14 +79,19 @@ def train_bundle(job: str, order: str) -> str:
         Its id.
     order : str
         An :class:`Order` as JSON.
+    seat : str
+        Of several workers that train together, which this is.
 
     Returns
     -------
     str
-        A :class:`Delivery` as JSON.
+        A :class:`Delivery` as JSON; empty of all but the first.
     """
-    errand = Errand(job, Order.model_validate_json(order), Reporter(job))
-    return errand.run()
+    place, errand = Seat.unpack(seat), Errand(job, Order.model_validate_json(order))
+    if place is not None and place.number:
+        errand.assist(place)
+        return ""
+    return errand.run(Reporter(job), place)
 
 
 class Errand:
@@ -96,25 +103,31 @@ class Errand:
         Its id.
     order : Order
         What is asked.
-    reporter : Reporter
-        How to tell, and to ask whether to stop.
     """
 
-    def __init__(self, job: str, order: Order, reporter: Reporter) -> None:
-        self.job, self.order, self.reporter = job, order, reporter
+    def __init__(self, job: str, order: Order) -> None:
+        self.job, self.order = job, order
         area = Path(os.environ[AREA])
         self.store = BlobStore(area / "blobs", int(os.environ[BOUND]))
         self.folder = area / "work" / job
         self.folder.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         self.link = _link()
 
-    def run(self) -> str:
-        """Fetch what is missing, train, and hand in what came of it."""
+    def run(self, reporter: Reporter, seat: Seat | None) -> str:
+        """Fetch what is missing, train, and hand in what came of it.
+
+        Parameters
+        ----------
+        reporter : Reporter
+            How to tell, and to ask whether to stop.
+        seat : Seat or None
+            The first one of several that train together; None alone.
+        """
         delivered = self.folder / DELIVERY
         if delivered.exists():  # the server died before it had taken note
             return delivered.read_text()
         sweep(self.folder.parent, {self.job})
-        files, result = self._train()
+        files, result = self._train(reporter, seat)
         delivery = Delivery(
             result=json.dumps(result),
             files={name: self._hand_in(path) for name, path in files.items()},
@@ -123,24 +136,44 @@ class Errand:
         write_private(delivered, text.encode())
         return text
 
-    def _train(self) -> tuple[dict[str, Path], dict[str, Any]]:
-        from src_core.cluster.receive import FILES
-        from src_core.cluster.unpack import unpack
+    def assist(self, seat: Seat) -> None:
+        """Train beside the worker that has the first seat."""
+        from src_core.worker import assist_round
+
+        position = self._unpacked()
+        if not (self.folder / DELIVERY).exists():
+            assist_round(self.folder, position, self._request(), seat)
+
+    def _request(self) -> RoundRequest:
         from src_core.rounds import RoundRequest
+
+        return RoundRequest.model_validate_json(self.order.request)
+
+    def _unpacked(self) -> int:
+        """Return the position of the bundle's project, made here if need be."""
+        from filelock import FileLock
+
+        from src_core.cluster.unpack import unpack
+
+        # Workers of one machine share its disk.
+        with FileLock(self.folder.parent.with_suffix(".lock"), mode=0o600):
+            self._fetch({self.order.bundle: self.order.bundle_bytes})
+            manifest = read_manifest(self.store.content(self.order.bundle))
+            self._fetch(manifest.blobs())
+            return unpack(manifest, self.store, self.folder)
+
+    def _train(
+        self, reporter: Reporter, seat: Seat | None
+    ) -> tuple[dict[str, Path], dict[str, Any]]:
+        from src_core.cluster.receive import FILES
         from src_core.worker import run_round
 
-        self.reporter.tell({"kind": "phase", "text": "unpacking the images"})
-        self._fetch({self.order.bundle: self.order.bundle_bytes})
-        manifest = read_manifest(self.store.content(self.order.bundle))
-        self._fetch(manifest.blobs())
-        position = unpack(manifest, self.store, self.folder)
+        reporter.tell({"kind": "phase", "text": "unpacking the images"})
+        position = self._unpacked()
+        tell, should_stop = reporter.tell, reporter.should_stop
         with self._checkpoints_kept():
             result = run_round(
-                self.folder,
-                position,
-                RoundRequest.model_validate_json(self.order.request),
-                self.reporter.tell,
-                self.reporter.should_stop,
+                self.folder, position, self._request(), tell, should_stop, seat
             )
         made = self.folder / "models" / result["version"]
         return {name: made / name for name in FILES}, result

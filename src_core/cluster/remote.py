@@ -43,8 +43,11 @@ class RemoteEngine:
         work: Callable[..., Any],
         *arguments: Any,
         on_event: Callable[[Event], None] | None = None,
+        ranks: int = 1,
     ) -> RemoteJob:
         """Hand a training in; :func:`src_core.worker.train_job` and nothing else.
+
+        How many ranks it has stands in the request, and is the server's to see to.
 
         Raises
         ------

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.errand import AREA, BOUND
 from src_core.cluster.link import Link, days_left
+from src_core.cluster.places import Place, Places, place_of
 from src_core.cluster.workers import (
     GIB,
     LOG,
@@ -62,6 +63,9 @@ class ServerSettings:
         Where dask listens for workers of other machines; None lets none join.
     cache_gb : float
         What contents may take on the disk.
+    ranks_host : str or None
+        Address of this machine, in a network of servers alone, at which workers of
+        other machines may train together with its own; None keeps gangs to one machine.
     """
 
     keys: Keys
@@ -71,6 +75,7 @@ class ServerSettings:
     workers: int | None = None
     inside: tuple[str, int] | None = None
     cache_gb: float = 50.0
+    ranks_host: str | None = None
 
 
 def serve(
@@ -141,7 +146,13 @@ async def _serve(
         def count() -> int:
             return len(scheduler.workers)
 
-        dispatcher = Dispatcher(client, book, store, area / "work", count)
+        def workers() -> list[Place]:
+            return [
+                place_of(address, worker.name, worker.host)
+                for address, worker in scheduler.workers.items()
+            ]
+
+        dispatcher = Dispatcher(client, book, store, area / "work", Places(workers))
         hub = Hub(
             store=store,
             book=book,
@@ -157,7 +168,7 @@ async def _serve(
         await asyncio.to_thread(_look_at_oneself, settings, port)
         env = {AREA: str(area), BOUND: str(store.bound)}
         for worker in await start_workers(
-            address, security, env, settings.workers, LOOPBACK
+            address, security, env, settings.workers, LOOPBACK, settings.ranks_host
         ):
             await stack.enter_async_context(worker)
         left = dispatcher.resume()

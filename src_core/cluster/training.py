@@ -40,8 +40,9 @@ class EngineLike(Protocol):
         work: Callable[..., Any],
         *arguments: Any,
         on_event: Callable[[Event], None] | None = None,
+        ranks: int = 1,
     ) -> JobLike:
-        """Start a job."""
+        """Start a job, which so many tasks do together."""
         ...
 
     def close(self) -> None:
@@ -154,5 +155,6 @@ def start_training(
         project.position if position is None else position,
         request.model_dump_json(),
         on_event=on_event,
+        ranks=request.ranks,
     )
     return Training(project, job, who)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from shutil import which
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from src_core.cluster.errand import AREA, BOUND, HUB, KEYS
 from src_core.cluster.link import Link, Unreachable, parse_address
+from src_core.cluster.places import worker_name
 from src_core.engine import configure_dask
 from src_core.errors import UserError
 from src_core.files import PRIVATE_FOLDER
@@ -48,6 +50,7 @@ def join(
     workers: int | None = None,
     host: str | None = None,
     cache_gb: float = 50.0,
+    ranks_host: str | None = None,
     ready: Callable[[dict[str, Any]], None] = lambda facts: None,
 ) -> None:
     """Run this machine's workers for a server elsewhere until asked to end.
@@ -68,6 +71,9 @@ def join(
         Address of this machine that the server can reach.
     cache_gb : float
         What contents may take on the disk.
+    ranks_host : str, optional
+        Address of this machine in a network of servers alone, at which workers of
+        other machines may train together with its own.
     ready : callable
         Called each time that the workers have joined.
 
@@ -85,11 +91,17 @@ def join(
         HUB: address,
         KEYS: str(keys.folder),
     }
-    asyncio.run(_join(address, keys, env, workers, host, ready))
+    hosts = host, ranks_host
+    asyncio.run(_join(address, keys, env, workers, hosts, ready))
 
 
 async def start_workers(
-    address: str, security: Any, env: dict[str, str], wanted: int | None, host: str
+    address: str,
+    security: Any,
+    env: dict[str, str],
+    wanted: int | None,
+    host: str,
+    ranks_host: str | None = None,
 ) -> list[Nanny]:
     """Return workers that are not started yet, each with a GPU of its own if any."""
     from distributed import Nanny
@@ -102,6 +114,7 @@ async def start_workers(
             Nanny(
                 address,
                 nthreads=1,
+                name=worker_name(ranks_host, uuid.uuid4().hex),
                 host=host,
                 protocol="tls",
                 security=security,
@@ -135,7 +148,7 @@ async def _join(
     keys: Keys,
     env: dict[str, str],
     wanted: int | None,
-    host: str | None,
+    hosts: tuple[str | None, str | None],
     ready: Callable[[dict[str, Any]], None],
 ) -> None:
     over = asked_to_end()
@@ -152,9 +165,11 @@ async def _join(
                     "--workers-listen ADDRESS."
                 )
             inside = f"tls://{server}:{int(port)}"
-            mine = host or _own_address(server)
+            mine = hosts[0] or _own_address(server)
             async with AsyncExitStack() as stack:
-                made = await start_workers(inside, security, env, wanted, mine)
+                made = await start_workers(
+                    inside, security, env, wanted, mine, hosts[1]
+                )
                 for worker in made:
                     await stack.enter_async_context(worker)
                 LOG.info("%d workers joined %s", len(made), address)

@@ -11,6 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from src_core.ranks import here
+
+
+def mean_over(losses: Tensor, counts: Tensor) -> Tensor:
+    """Mean of losses weighted by what counts, over all ranks; 0 where nothing does.
+
+    Parameters
+    ----------
+    losses, counts : Tensor
+        Of one shape; no gradient flows to the counts.
+    """
+    return (losses * counts).sum() / here().denominator(counts.sum())
+
 
 def agreement_loss(
     student: Tensor, teacher: Tensor, *, temperature: float = 2.0
@@ -88,7 +101,8 @@ def balanced_mean(loss: Tensor, foreground: Tensor, weight: Tensor) -> Tensor:
     inside = weight * foreground
     outside = weight - inside
     sides = [
-        (loss * side).sum() / side.sum().clamp_min(1.0) for side in (inside, outside)
+        (loss * side).sum() / here().denominator(side.sum())
+        for side in (inside, outside)
     ]
     return 0.5 * (sides[0] + sides[1])
 
@@ -115,7 +129,8 @@ def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     probability = logits.float().sigmoid().flatten(1) * weight
     overlap = (probability * label).sum(1)
     total = probability.sum(1) + label.sum(1)
-    return (1.0 - (2.0 * overlap + 1.0) / (total + 1.0)).mean()
+    losses = 1.0 - (2.0 * overlap + 1.0) / (total + 1.0)
+    return mean_over(losses, torch.ones_like(losses))
 
 
 def pseudo_label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
@@ -136,8 +151,7 @@ def pseudo_label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     cross = F.binary_cross_entropy_with_logits(
         logits.float(), label.float(), reduction="none"
     )
-    mean = (cross * weight).sum() / weight.sum().clamp_min(1.0)
-    return mean + pseudo_dice_loss(logits, label, weight)
+    return mean_over(cross, weight) + pseudo_dice_loss(logits, label, weight)
 
 
 def squared_dice_loss(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:

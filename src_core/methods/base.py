@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from src_core.config import Settings
 from src_core.errors import BadInputError
-from src_core.losses import deep_supervision_loss, presence_loss
+from src_core.losses import deep_supervision_loss, mean_over, presence_loss
 from src_core.nets import PromptUNet
 
 if TYPE_CHECKING:
@@ -245,11 +245,6 @@ def presence_part(answers: Answer, masks: Tensor, counts: Tensor) -> Tensor:
     """Return the weighted loss of "is it there at all", over the pairs that count."""
     there = (masks.flatten(1).amax(1) > 0).float()
     return PRESENCE_WEIGHT * mean_over(presence_loss(answers.presence, there), counts)
-
-
-def mean_over(losses: Tensor, counts: Tensor) -> Tensor:
-    """Mean of (N,) losses over the rows that count (N,); 0 where none does."""
-    return (losses * counts).sum() / counts.sum().clamp_min(1.0)
 
 
 def total(losses: Losses) -> Losses:

@@ -50,6 +50,7 @@ from src_core.config import Fraction
 from src_core.losses import (
     class_balanced_cross_entropy,
     language_vision_loss,
+    mean_over,
     soft_dice_loss,
 )
 from src_core.methods.base import (
@@ -58,12 +59,12 @@ from src_core.methods.base import (
     Method,
     Moment,
     ask,
-    mean_over,
     presence_part,
     total,
 )
 from src_core.methods.memory import EPI, MEGABYTE, Key, Memory
 from src_core.nets import LViTNet
+from src_core.ranks import here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -177,10 +178,14 @@ class ContrastiveMasks(nn.Module):
         rows = torch.nonzero(batch.counts > 0).flatten()
         texts = batch.text.pooled[rows].cpu()
         masks = batch.plain_masks[rows].cpu()
-        for pair, text, mask in zip(_keys(batch, rows), texts, masks, strict=True):
-            key = (*pair, zlib.crc32(text.numpy().tobytes()))
-            row = self.memory[key] if key in self.memory else (text, pack(mask))
+        keys = [
+            (*pair, zlib.crc32(text.numpy().tobytes()))
+            for pair, text in zip(_keys(batch, rows), texts, strict=True)
+        ]
+        packed = torch.stack([pack(mask) for mask in masks])
+        for key, *row in zip(keys, texts, packed, strict=True):
             self.memory.put(key, *row)
+        self.memory.share(torch.tensor(keys), texts, packed)
 
     def choose(self, batch: Batch, labels: Tensor, rng: Generator) -> Tensor:
         """Return the mask that each pair's text chooses, as it lies in the pool.
@@ -236,7 +241,8 @@ def dropout_from(rng: Generator, device: torch.device) -> Iterator[None]:
     Dropout knows torch's own generators alone: they are seeded from `rng`, and put
     back as they were.
     """
-    seed = int(torch.randint(2**62, (1,), generator=rng))
+    # Other images than on other ranks: other units are dropped.
+    seed = int(torch.randint(2**62, (1,), generator=rng)) + here().number
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from src_core.ranks import here
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -60,6 +62,21 @@ class Memory(nn.Module):
         room = max(1, self.limit // sum(part.nbytes for part in held))
         while len(self._rows) > room:
             self._rows.popitem(last=False)
+
+    def share(self, keys: Tensor, *columns: Tensor) -> None:
+        """Keep, too, what other ranks have just put in; each tells of its own rows.
+
+        Parameters
+        ----------
+        keys : Tensor
+            (n, k) long, of what this rank has put in.
+        *columns : Tensor
+            (n, ...), one for each field.
+        """
+        others = here().of_others
+        told = (others(keys).tolist(), *map(others, columns))
+        for key, *row in zip(*told, strict=True):
+            self.put(tuple(key), *row)
 
     def _save_to_state_dict(
         self, destination: Any, prefix: str, keep_vars: bool
@@ -131,4 +148,7 @@ class EPI(nn.Module):
                 label = torch.lerp(answer, before / self.SCALE, self.beta)
             self.memory.put(key, (label * self.SCALE).round().to(torch.int16))
             labels.append(label)
-        return torch.stack(labels).to(answers.device) if labels else answers.float()
+        found = torch.stack(labels) if labels else answers.float().cpu()
+        held = torch.tensor(keys, dtype=torch.long).view(-1, 2)
+        self.memory.share(held, (found * self.SCALE).round().to(torch.int16))
+        return found.to(answers.device)

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from src_core.augment import cutmix_boxes
+from src_core.ranks import draw
 
 if TYPE_CHECKING:
     from src_core.methods.base import Batch
@@ -35,8 +36,18 @@ def same_question(batch: Batch, image: Tensor) -> tuple[Tensor, Tensor]:
     return alike.any(1), alike.float().argmax(1)
 
 
+def neighbours(count: int) -> Tensor:
+    """Pair the images of a batch, first with second: (B,) long, whom each looks at.
+
+    In pairs, because then a batch that is dealt out to several processes is mixed as
+    it would be in one. Of an odd number the last looks at the one before it.
+    """
+    row = torch.arange(count)
+    return (row ^ 1).where(row ^ 1 < count, (row - 1).clamp_min(0))
+
+
 class CutMix:
-    """Pastes a rectangle of the next image of the batch.
+    """Pastes a rectangle of the neighbour in the batch.
 
     Yun et al., ICCV 2019, arXiv 1905.04899; for consistency in segmentation French et
     al., BMVC 2020, arXiv 1906.01916.
@@ -44,7 +55,7 @@ class CutMix:
     Parameters
     ----------
     batch : Batch
-        Its images are mixed, each with the one after it.
+        Its images are mixed, each with its neighbour.
     chance : float
         Of a rectangle, an image.
     rng : Generator
@@ -55,9 +66,9 @@ class CutMix:
         count, device = len(batch.images), batch.images.device
         size = (batch.images.shape[-2], batch.images.shape[-1])
         boxes = cutmix_boxes(count, size, rng, low=0.25, high=0.6)
-        used = torch.rand((count, 1, 1, 1), generator=rng) < chance
+        used = draw(torch.rand, (count, 1, 1, 1), rng) < chance
         self.boxes = (boxes & used).to(device)  # (B, 1, S, S)
-        self.source = torch.arange(count, device=device).roll(-1)  # (B,)
+        self.source = neighbours(count).to(device)  # (B,)
         self._image_of = batch.image_of
         self._has_partner, self._partner = same_question(
             batch, self.source[batch.image_of]

@@ -46,6 +46,7 @@ from src_core.methods.base import (
     total,
 )
 from src_core.methods.mixing import CutMix
+from src_core.ranks import draw
 
 if TYPE_CHECKING:
     from src_core.nets import PromptUNet
@@ -123,5 +124,5 @@ def drop_channels(maps: Tensor, share: float, rng: Generator) -> Tensor:
 
     As ``nn.Dropout2d``, with the step's own source of chance.
     """
-    kept = torch.rand((*maps.shape[:2], 1, 1), generator=rng) >= share
+    kept = draw(torch.rand, (*maps.shape[:2], 1, 1), rng) >= share
     return maps * (kept / (1.0 - share)).to(maps)

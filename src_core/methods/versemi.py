@@ -41,13 +41,12 @@ from torch import Generator, Tensor
 
 from src_core.augment import cutmix_boxes
 from src_core.config import Fraction
-from src_core.losses import squared_dice_loss
+from src_core.losses import mean_over, squared_dice_loss
 from src_core.methods.base import (
     Batch,
     Losses,
     Method,
     Moment,
-    mean_over,
     supervised_losses,
     total,
 )
@@ -196,7 +195,8 @@ class LabelledMixes:
             raise ValueError("a labelled batch has masks")
         half, device = len(batch.images) // 2, batch.images.device
         size = (batch.images.shape[-2], batch.images.shape[-1])
-        boxes = cutmix_boxes(half, size, rng, low=side, high=side).to(device)
+        boxes = cutmix_boxes(len(batch.images), size, rng, low=side, high=side)
+        boxes = boxes[:half].to(device)  # drawn an image, as all chance is
         first, second = batch.images[:half], batch.images[half : 2 * half]
         pairs = torch.nonzero(batch.image_of < 2 * half).flatten()
         image = batch.image_of[pairs]

@@ -28,6 +28,9 @@ class RoundRequest(Settings):
         "trainings on a busy machine",
     )
     device: DeviceName = "auto"
+    ranks: int = Field(
+        1, ge=1, le=1024, description="processes that train together, one a GPU"
+    )
     fresh: bool = Field(False, description="start from nothing, not from what answers")
     proposals_teach: bool | None = Field(
         None, description="in the first round; null = as the project says"

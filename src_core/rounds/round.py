@@ -18,6 +18,7 @@ from src_core.checkpoints import ModelCard, load_model, next_version, save_model
 from src_core.errors import NoEncoderError, UserError
 from src_core.imaging.windows import windows_by_wording
 from src_core.predict import Predictor
+from src_core.ranks import here
 from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
@@ -118,6 +119,27 @@ class RoundHooks:
     checkpoint: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was trained, and what it is judged by.
+
+    Attributes
+    ----------
+    card : ModelCard
+        Of the new version, without its scores.
+    trained : Trained
+    old : ModelCard or None
+        Of the version that answers so far.
+    held_out : frozenset of str
+        Groups that were kept for validation.
+    """
+
+    card: ModelCard
+    trained: Trained
+    old: ModelCard | None
+    held_out: frozenset[str]
+
+
 @dataclass(slots=True)
 class Round:
     """A round on a project that is open for reading at one position.
@@ -140,7 +162,11 @@ class Round:
     hooks: RoundHooks = field(default_factory=RoundHooks)
 
     def run(self) -> RoundResult:
-        """Train, score and write the version.
+        """Train, score and write the version; raises as :meth:`train`."""
+        return self.conclude(self.train())
+
+    def train(self) -> Outcome:
+        """Train, alone or as one of several ranks.
 
         Raises
         ------
@@ -193,7 +219,6 @@ class Round:
         )
         trained = training.run()
 
-        hooks.phase("comparing")
         card = ModelCard(
             version=next_version(project.models_dir),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -210,7 +235,7 @@ class Round:
             steps=trained.step,
             seconds=round(trained.seconds, 2),
         )
-        return self._conclude(card, trained, old, held_out)
+        return Outcome(card, trained, old, held_out)
 
     def _complete(self, settings: ModelSettings, *, is_first: bool) -> ModelSettings:
         """Fill in what the data decides; what a parent left open stays as it was."""
@@ -219,16 +244,15 @@ class Round:
             frame = choose_frame(self.project, frame)
         width = load_encoder(settings.text).width
         net = net.model_copy(update={"text_width": width})
-        return settings.model_copy(update={"frame": frame, "net": net})
+        batch = here().fitting(settings.train.batch)
+        train = settings.train.model_copy(update={"batch": batch})
+        return settings.model_copy(update={"frame": frame, "net": net, "train": train})
 
-    def _conclude(
-        self,
-        card: ModelCard,
-        trained: Trained,
-        old: ModelCard | None,
-        held_out: frozenset[str],
-    ) -> RoundResult:
-        project = self.project
+    def conclude(self, outcome: Outcome) -> RoundResult:
+        """Score what was trained, and write the version."""
+        project, card, trained = self.project, outcome.card, outcome.trained
+        old, held_out = outcome.old, outcome.held_out
+        self.hooks.phase("comparing")
         encoder = load_encoder(card.settings.text, project.cache_dir / "text")
         new = Predictor(card, trained.weights, self.device, encoder)
         looked = self._look(new, held_out)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from src_core.checkpoints import load_tensors, save_tensors
+from src_core.checkpoints import read_tensors, save_tensors
 from src_core.devices import free_cores
 from src_core.errors import CorruptError, UserError
 from src_core.methods import Moment, method_class
+from src_core.ranks import here
 from src_core.train.pace import Pace
 from src_core.train.sampler import Sampler
 from src_core.train.schedule import (
@@ -140,6 +141,31 @@ class Hooks:
     checkpoint: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is decided before a step, once for all ranks.
+
+    Attributes
+    ----------
+    done : float
+        Share of the budget that is spent, 0 to 1.
+    stop : bool
+        Whether a person asked to stop.
+    join : bool
+        Whether the unlabelled images join now.
+    look : bool
+        Whether the validation split is looked at after the step.
+    report : bool
+        Whether the step's losses are told.
+    """
+
+    done: float
+    stop: bool
+    join: bool
+    look: bool
+    report: bool
+
+
 @dataclass(slots=True)
 class _Course:
     """The part of a training's state that is not tensors of a network."""
@@ -195,17 +221,19 @@ class Training:
             )
         self.settings, self.device = settings, device
         self.budget, self.hooks = budget, hooks or Hooks()
+        self.ranks = here()
         torch.manual_seed(settings.seed)
         self.rng = torch.Generator().manual_seed(settings.seed)
         kind = method_class(settings.method)
         net = kind.build(settings)
         if start is not None:
             warm_start(net, start)
-        net = device.place(net)
+        net = self.ranks.share_statistics(device.place(net))
         self.method = kind(
             net, settings.method_options, average=settings.train.average
         ).train()
         self.method.average.eval()
+        self._losses_of = self.ranks.parallel(self.method)
         self._peak_rate = settings.train.learning_rate or kind.learning_rate
         self.burn_in = BurnIn(**dict(settings.train.burn_in))
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
@@ -220,31 +248,29 @@ class Training:
         self.selection = Selection(self.validation.pairs[:, 1])
         self._losses: dict[str, float] = {}
         self._looking = 0.0
+        self._last_report = 0.0
 
     def run(self) -> Trained:
         """Train until the budget is spent or the stop is asked for."""
         self._resume()
         train, course = self.settings.train, self.course
-        next_look = self._next_look()
-        last_report = last_save = time.monotonic()
-        stopped, pace = False, self._pace()
-        while (done := self.budget.progress(course.step)) < 1.0:
-            if stopped := self.hooks.should_stop():
-                break
+        self._last_report = last_save = time.monotonic()
+        pace = self._pace()
+        while (turn := self._turn()).done < 1.0 and not turn.stop:
+            if turn.join:
+                course.began = turn.done
+                self.method.join()
             started = time.monotonic()
-            losses = self._step(done)
+            losses = self._step(turn.done)
             course.step += 1
             now = time.monotonic()
             if pace is not None:
                 pace.step_took(now - started)
-            if now - last_report >= self.REPORT_EVERY:
-                last_report = now
-                self._losses = {
-                    name: float(value.detach()) for name, value in losses.items()
-                }
+            if turn.report:
+                self._last_report = now
+                self._losses = self.ranks.averaged(losses)
                 self._report()
-            if done >= next_look and self._may_look():
-                next_look = self._next_look()
+            if turn.look:
                 self._look()
                 self._report()
             if self.hooks.checkpoint and now - last_save >= train.checkpoint_seconds:
@@ -261,7 +287,25 @@ class Training:
             course.step,
             self.budget.elapsed(),
             tuple(course.looks),
-            stopped,
+            turn.stop,
+        )
+
+    def _turn(self) -> Turn:
+        """Have the first rank decide what hangs on its clock, or on a person."""
+        done, *flags = self.ranks.agree(self._decide)
+        return Turn(done, *map(bool, flags))
+
+    def _decide(self) -> tuple[float, ...]:
+        course, done = self.course, self.budget.progress(self.course.step)
+        curve = [(k.progress, k.average) for k in course.looks]
+        waits = self.method.uses_unlabelled and course.began is None
+        since = time.monotonic() - self._last_report
+        return (
+            done,
+            done < 1.0 and self.hooks.should_stop(),
+            waits and self.burn_in.is_over(done, curve),
+            done >= self._next_look() and self._may_look(),
+            since >= self.REPORT_EVERY,
         )
 
     def _pace(self) -> Pace | None:
@@ -271,15 +315,16 @@ class Training:
         repeats itself to the last bit, keeps to one number.
         """
         wanted = self.settings.train.threads
+        cores = max(1, free_cores() // self.ranks.beside)
         if wanted or self.budget.steps is not None or self.device.torch.type != "cpu":
-            torch.set_num_threads(wanted or free_cores())
+            torch.set_num_threads(wanted or cores)
             return None
-        return Pace(free_cores(), torch.set_num_threads)
+        return Pace(cores, torch.set_num_threads)
 
     def _next_look(self) -> float:
         """Progress at which the validation split is looked at next."""
-        count = self.settings.train.validations
-        done = self.budget.progress(self.course.step)
+        count, looks = self.settings.train.validations, self.course.looks
+        done = looks[-1].progress if looks else 0.0
         return (math.floor(done * count + 1e-9) + 1) / count
 
     def _may_look(self) -> bool:
@@ -299,8 +344,8 @@ class Training:
         side = side_of_pictures(done, self.sampler.pool.size, train.small)
         labelled, unlabelled = self.sampler.draw(side=side, unlabelled=weight > 0)
         with self.device.autocast():
-            losses: State = self.method(
-                labelled, unlabelled, Moment(done, weight, self.rng)
+            losses: State = self._losses_of(
+                labelled, unlabelled, Moment(done, weight, self._chance())
             )
         self.optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
@@ -314,13 +359,16 @@ class Training:
     def _unlabelled_weight(self, done: float) -> float:
         if not self.method.uses_unlabelled:
             return 0.0
-        course = self.course
-        if course.began is None:
-            curve = [(k.progress, k.average) for k in course.looks]
-            if self.burn_in.is_over(done, curve):
-                course.began = done
-                self.method.join()
-        return self.burn_in.ramp(done, course.began)
+        return self.burn_in.ramp(done, self.course.began)
+
+    def _chance(self) -> torch.Generator:
+        """Return the step's own source of chance.
+
+        How much of it a method draws may hang on what it sees; the next batch does not
+        hang on that, and is the same on all ranks.
+        """
+        seed = int(torch.randint(2**62, (1,), generator=self.rng))
+        return torch.Generator().manual_seed(seed)
 
     def _look(self) -> None:
         """Score trained and averaged weights, and note the better of the two."""
@@ -377,12 +425,16 @@ class Training:
         }
         save_tensors(path, tensors, meta)
 
-    def _resume(self) -> None:
+    def _checkpoint(self) -> bytes:
         path = self.hooks.checkpoint
-        if path is None or not path.exists():
+        return path.read_bytes() if path is not None and path.exists() else b""
+
+    def _resume(self) -> None:
+        held = self.ranks.from_first(self._checkpoint)
+        if not held:
             return
         try:
-            tensors, meta = load_tensors(path)
+            tensors, meta = read_tensors(held)
         except CorruptError:
             return  # written durably, so only a foreign hand can have torn it
         if meta["settings"] != self.settings.model_dump(mode="json"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from torch import Generator, Tensor
 from src_core.augment import jitter, random_grid, warp
 from src_core.imaging.prepare import standardise
 from src_core.methods import Batch
+from src_core.ranks import here
 from src_core.train.pool import UNLABELLED
 
 if TYPE_CHECKING:
@@ -76,6 +78,16 @@ class _Pairs:
             torch.cat([self.rows, other.rows]),
         )
 
+    def own(self) -> tuple[_Pairs, Tensor]:
+        """Return this rank's images with their pairs, and which of the P these are."""
+        images = here().own(torch.arange(len(self.images)))
+        place = torch.full((len(self.images),), -1)
+        place[images] = torch.arange(len(images))
+        local = place[self.image_of]
+        kept = torch.nonzero(local >= 0).flatten()
+        targets, rows = self.targets[kept], self.rows[kept]
+        return _Pairs(self.images[images], local[kept], targets, rows), kept
+
 
 class Sampler:
     """Batches with replacement, each target drawn about as often as any other.
@@ -115,26 +127,26 @@ class Sampler:
 
         What they show moved has the `side` asked for, in pixels; the pool's if none is.
         Together they are as large as a labelled batch alone: a step costs about the
-        same whether unlabelled images join or not, and so does its memory.
+        same whether unlabelled images join or not, and so does its memory. Of several
+        ranks each draws the same batch, and makes its part of it.
         """
         unlabelled = unlabelled and len(self._unlabelled) > 0
         count = self.settings.batch // 2 if unlabelled else self.settings.batch
         taught = self._teach(count, unlabelled)
-        images, image_of, targets = taught.images, taught.image_of, taught.targets
-        text_rows = self.wordings.draw(targets, images[image_of], self.rng)
-        every, side = torch.ones(len(targets)), side or self.pool.size
-        labelled = self._batch(
-            images, image_of, targets, text_rows, taught.rows, every, side
-        )
+        asked, side = taught.targets, side or self.pool.size
+        texts = self.wordings.draw(asked, taught.images[taught.image_of], self.rng)
+        mine, kept = taught.own()
+        every = torch.ones(len(kept))
+        labelled = self._batch(mine, texts[kept], mine.rows, every, side)
         if not unlabelled:
             return labelled, None
         picked = torch.randint(len(self._unlabelled), (count,), generator=self.rng)
         others = self._unlabelled[picked]
-        text_rows = self.wordings.draw(targets, others[image_of], self.rng)
-        unknown = self.pool.rows[others[image_of], targets] == UNLABELLED
-        return labelled, self._batch(
-            others, image_of, targets, text_rows, None, unknown.float(), side
-        )
+        texts = self.wordings.draw(asked, others[taught.image_of], self.rng)
+        mine = dataclasses.replace(mine, images=here().own(others))
+        rows = self.pool.rows[mine.images[mine.image_of], mine.targets]
+        unknown = (rows == UNLABELLED).float()
+        return labelled, self._batch(mine, texts[kept], None, unknown, side)
 
     def _teach(self, count: int, joined: bool) -> _Pairs:
         """Choose what is taught in a step.
@@ -173,9 +185,7 @@ class Sampler:
 
     def _batch(
         self,
-        images: Tensor,
-        image_of: Tensor,
-        targets: Tensor,
+        pairs: _Pairs,
         text_rows: Tensor,
         rows: Tensor | None,
         counts: Tensor,
@@ -183,6 +193,7 @@ class Sampler:
     ) -> Batch:
         """Make a batch; `rows` (P,) are its masks, None where nobody labelled."""
         pool, device = self.pool, self.pool.squares.device
+        images, image_of = pairs.images, pairs.image_of
         grid = random_grid(len(images), (side, side), self.rng, flips=self._flips)
         at = images.to(device)
         window = pool.mean[at], pool.deviation[at]
@@ -198,7 +209,7 @@ class Sampler:
             view.contiguous(memory_format=torch.channels_last),
             self.wordings.select(text_rows, device),
             image_of.to(device),
-            targets.to(device),
+            pairs.targets.to(device),
             masks,
             counts.to(device),
             at,

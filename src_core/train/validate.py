@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from src_core.imaging.prepare import standardise
+from src_core.ranks import here
 from src_core.types import Split
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class Validation:
             return torch.empty(0)
         was_training = net.training
         net.eval()
-        dices = []
-        for part in self.pairs.split(batch):
+        ranks, dices = here(), [torch.zeros(0)]
+        mine = self.pairs.tensor_split(ranks.count)[ranks.number]
+        for part in mine.split(batch) if len(mine) else ():
             images, image_of = part[:, 0].unique(return_inverse=True)
             at = images.to(self.pool.squares.device)
             view = standardise(
@@ -71,4 +73,4 @@ class Validation:
                 torch.where(size > 0, 2 * overlap / size.clamp_min(1), ones).cpu()
             )
         net.train(was_training)
-        return torch.cat(dices)
+        return ranks.joined(torch.cat(dices))
