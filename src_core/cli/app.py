@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from src_core.cli import choosing, cluster, learning, projects, proposals, start
+from src_core.cli import (
+    choosing,
+    cluster,
+    learning,
+    pool,
+    projects,
+    proposals,
+    start,
+)
 
 app = typer.Typer(
     name="lgssl",
@@ -18,4 +26,5 @@ projects.register(app)
 learning.register(app)
 choosing.register(app)
 cluster.register(app)
+pool.register(app)
 proposals.register(app)

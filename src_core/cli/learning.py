@@ -121,21 +121,40 @@ def train(
 
 def predict(
     project: ProjectFolder,
-    image: Annotated[str, typer.Argument(help="A file, or an image of the project.")],
     prompt: Annotated[str, typer.Option(help="What to find.")],
     out: Annotated[Path, typer.Option(help="Where the mask goes: .png or .nii.gz.")],
+    image: Annotated[
+        str, typer.Argument(help="A file, or an image of the project.")
+    ] = "",
     version: Version = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every image; --out is a folder.")
+    ] = False,
+    scheduler: Annotated[
+        str, typer.Option(help="With --all: tls://host:port of a server.")
+    ] = "",
+    keys: KeysFolder = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Write the mask even if not found.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the model for one target in one image."""
+    """Ask the model for one target, in one image or in all of them."""
+    from src_core.errors import BadInputError
     from src_core.imaging import Source, read_image, side_words, write_mask
     from src_core.proposers import is_proposer
     from src_core.store import Project
     from src_core.text import sides
 
+    if everything is bool(image) or (scheduler and not everything):
+        raise BadInputError("Name an image, or give --all; --scheduler goes with it.")
+    if everything:
+        from src_core.cli.pool import predict_all
+
+        found_all = predict_all(project, prompt, out, version, scheduler, keys)
+        found_in = f"Found in {found_all['found']} of {found_all['images']} images"
+        emit(found_all, f"{found_in} -> {out}", as_json=as_json)
+        return
     with Project.open(project) as opened:
         model = _answerer(opened, version)
         source = Source.of(image)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from src_core.cluster.crew import Crew
 from src_core.cluster.errand import Delivery, Order, sweep, train_bundle
 from src_core.cluster.records import Failure, State
+from src_core.cluster.shards import Shards
 from src_core.engine import stop_flag, topic, translate
 from src_core.errors import JobLostError, LgsslError, UserError
 from src_core.rounds import RoundRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from distributed import Client
@@ -56,6 +58,10 @@ class Dispatcher:
         self.client, self.book, self.store, self.work = client, book, store, work
         self.places = places
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ways: dict[str, Callable[[Entry], Awaitable[Delivery]]] = {
+            "train": self._attempt,
+            "ask": self._ask,
+        }
 
     def resume(self) -> int:
         """Take up what a server that died left; return how many jobs that are."""
@@ -122,7 +128,7 @@ class Dispatcher:
         try:
             while True:
                 try:
-                    delivery = await self._attempt(entry)
+                    delivery = await self._ways[record.kind](entry)
                     break
                 except JobLostError as error:
                     self._died(entry, error)
@@ -134,7 +140,7 @@ class Dispatcher:
         except asyncio.CancelledError as cancelled:
             if cancelled.args == ("closing",):
                 raise
-            text = "The training was stopped before it had begun."
+            text = "It was stopped before it had begun."
             self._fail(entry, UserError(text))
         except LgsslError as error:
             self._fail(entry, error)
@@ -171,6 +177,13 @@ class Dispatcher:
             told = record.id, order.model_dump_json()
             errand = Crew(self.client, self.places.alive, crew, name)
             return Delivery.model_validate_json(await errand.do(train_bundle, *told))
+
+    async def _ask(self, entry: Entry) -> Delivery:
+        """Have all workers ask a model about a pool."""
+        if not self.places.most():
+            entry.tell(_note("The work waits for a worker of the server."))
+        await Shards(self.client, self.book, self.store, self.places, entry).run()
+        return Delivery(result="{}", files=entry.record.files)
 
     def _hear(self, entry: Entry, event: dict[str, Any]) -> None:
         record = entry.record

@@ -130,7 +130,7 @@ class Errand:
         files, result = self._train(reporter, seat)
         delivery = Delivery(
             result=json.dumps(result),
-            files={name: self._hand_in(path) for name, path in files.items()},
+            files={name: self.hand_in(path) for name, path in files.items()},
         )
         text = delivery.model_dump_json()
         write_private(delivered, text.encode())
@@ -157,9 +157,9 @@ class Errand:
 
         # Workers of one machine share its disk.
         with FileLock(self.folder.parent.with_suffix(".lock"), mode=0o600):
-            self._fetch({self.order.bundle: self.order.bundle_bytes})
+            self.fetch({self.order.bundle: self.order.bundle_bytes})
             manifest = read_manifest(self.store.content(self.order.bundle))
-            self._fetch(manifest.blobs())
+            self.fetch(manifest.blobs())
             return unpack(manifest, self.store, self.folder)
 
     def _train(
@@ -178,7 +178,7 @@ class Errand:
         made = self.folder / "models" / result["version"]
         return {name: made / name for name in FILES}, result
 
-    def _fetch(self, wanted: dict[str, int]) -> None:
+    def fetch(self, wanted: dict[str, int]) -> None:
         """Bring what is missing from the server; its own disk lacks nothing."""
         if self.link is None:
             return
@@ -190,7 +190,7 @@ class Errand:
                 data = self.link.fetch(f"/v1/blobs/{sha256}", have, _PIECE)
                 have = self.store.append(sha256, size, have, data)
 
-    def _hand_in(self, path: Path) -> Blob:
+    def hand_in(self, path: Path) -> Blob:
         blob = self.store.add_file(path)
         if self.link is not None:
             self.link.send({blob[0]: blob[1]}, self.store.read)
@@ -208,7 +208,7 @@ class Errand:
             return
         if not place.exists() and self.order.checkpoint:
             place.mkdir(mode=PRIVATE_FOLDER, parents=True)
-            self._fetch(dict(self.order.checkpoint.values()))
+            self.fetch(dict(self.order.checkpoint.values()))
             for name in (NOTE, CHECKPOINT):
                 content = self.store.content(self.order.checkpoint[name][0])
                 write_private(place / name, content)
@@ -230,7 +230,7 @@ class Errand:
             with suppress(LgsslError, OSError):
                 mark = (place / CHECKPOINT).stat().st_mtime_ns
                 if mark != sent:
-                    files = {n: self._hand_in(place / n) for n in (NOTE, CHECKPOINT)}
+                    files = {n: self.hand_in(place / n) for n in (NOTE, CHECKPOINT)}
                     path = f"/v1/jobs/{self.job}/checkpoint"
                     self.link.ask("PUT", path, {"files": files})
                     self.store.drop(files[CHECKPOINT][0])

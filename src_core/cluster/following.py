@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from src_core.cluster.left import drop_note, write_note
 from src_core.cluster.link import PROTOCOL, Unreachable, as_error, days_left
 from src_core.cluster.news import read_news
+from src_core.cluster.patience import Patience
 from src_core.cluster.records import State
 from src_core.errors import JobLostError, LgsslError, NotFoundError, UserError
 
@@ -18,22 +19,67 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from src_core.cluster.left import Left
-    from src_core.cluster.link import Server
+    from src_core.cluster.link import Link, Server
+    from src_core.cluster.pack import Bundle
     from src_core.cluster.receive import Wanted
     from src_core.engine import Event
 
-T = TypeVar("T")
-
 WAIT: Final = 10.0
 _WARN_DAYS: Final = 30
-_LONGEST_PAUSE: Final = 15.0
-_MIB: Final = 1 << 20
+MIB: Final = 1 << 20
 
 
 def ask_to_end(left: Left, server: Server) -> None:
     """Ask the training that a project handed in to end with the best it has."""
     with server.link() as link:
         link.ask("POST", f"/v1/jobs/{left.job}/stop")
+
+
+def greet(link: Link, tell: Callable[[str], None]) -> None:
+    """See who is there, and say what a person should know of it.
+
+    Raises
+    ------
+    UserError
+        If it speaks another protocol.
+    """
+    found = link.ask("GET", "/v1/hello")
+    if found.get("protocol") != PROTOCOL:
+        raise UserError(
+            f"'{link.address}' speaks another protocol; use the same version of "
+            "lgssl-napari on both sides."
+        )
+    days = days_left(float(found.get("expires", 0)))
+    if days < _WARN_DAYS:
+        tell(f"This computer's certificate expires in {days} days; ask for another.")
+
+
+def send_bundle(link: Link, bundle: Bundle, told: Callable[[int, int], None]) -> None:
+    """Send a bundle's list, and those contents that the server has not got.
+
+    Parameters
+    ----------
+    link : Link
+        The way to the server.
+    bundle : Bundle
+        Its project is still open.
+    told : callable
+        Called with the bytes sent so far, and all of them.
+    """
+    for _ in range(3):
+        said = link.ask("POST", "/v1/bundles", bundle.manifest)
+        missing = {h: bundle.blobs[h] for h in said.get("missing", ())}
+        begun = {h: int(n) for h, n in dict(said.get("begun", {})).items()}
+        total = sum(missing.values())
+        try:
+            link.send(missing, bundle.read, partial(_of, told, total), begun)
+            return
+        except NotFoundError:  # the server was started anew meanwhile
+            continue
+
+
+def _of(told: Callable[[int, int], None], total: int, sent: int) -> None:
+    told(sent, total)
 
 
 class RemoteJob:
@@ -71,9 +117,14 @@ class RemoteJob:
         self._on_event = on_event
         self._link = server.link()
         self._stop = threading.Event()
-        self._let_go = threading.Event()
+        self._patience = Patience(
+            server,
+            lambda text: self._tell("note", text),
+            "The training",
+            "train there again",
+        )
+        self._patience.handed_in = self.left.handed_in
         self._epoch, self._since = "", 0
-        self._lost: float | None = None
 
     @property
     def id(self) -> str:
@@ -93,7 +144,7 @@ class RemoteJob:
 
     def let_go(self) -> None:
         """Follow the job no more; who waits for its result is told so."""
-        self._let_go.set()
+        self._patience.let_go()
         self._link.abort()
 
     def result(self) -> dict[str, Any]:
@@ -120,13 +171,13 @@ class RemoteJob:
         from src_core.cluster.receive import receive
 
         if self._is_known:
-            self._persistently(self._greet)
-            self._persistently(self._find_again)
+            self._patience.do(self._greet)
+            self._patience.do(self._find_again)
         else:
             self._meet()
         if not self.left.handed_in:
-            self._persistently(self._hand_in)
-        answer = self._persistently(self._until_over)
+            self._patience.do(self._hand_in)
+        answer = self._patience.do(self._until_over)
         if answer["state"] == State.FAILED:
             failure = answer.get("failure") or {}
             self.settle()
@@ -134,7 +185,7 @@ class RemoteJob:
         store = BlobStore(self._project / "jobs" / "remote")
         wanted, models = self._wanted(), self._project / "models"
         self._tell("phase", "fetching the model")
-        return self._persistently(
+        return self._patience.do(
             lambda: receive(self._link, self.id, answer, store, models, wanted)
         )
 
@@ -147,19 +198,7 @@ class RemoteJob:
 
     # ------------------------------------------------------------------- steps
     def _greet(self) -> None:
-        """See who is there, and say what a person should know of it."""
-        found = self._link.ask("GET", "/v1/hello")
-        if found.get("protocol") != PROTOCOL:
-            raise UserError(
-                f"'{self._server.address}' speaks another protocol; use the same "
-                "version of lgssl-napari on both sides."
-            )
-        days = days_left(float(found.get("expires", 0)))
-        if days < _WARN_DAYS:
-            self._tell(
-                "note",
-                f"This computer's certificate expires in {days} days; ask for another.",
-            )
+        greet(self._link, lambda text: self._tell("note", text))
 
     def _meet(self) -> None:
         """Greet a server for the first time: no training waits for its answer yet.
@@ -185,10 +224,11 @@ class RemoteJob:
                     f"The server no longer knows the training of {self.left.since}; "
                     "this is a new one.",
                 )
-            self.left = self._wish
+            self.left, self._patience.handed_in = self._wish, False
             return
         # It may have got there although we never heard so.
         self.left = self.left.model_copy(update={"handed_in": True})
+        self._patience.handed_in = True
         self._tell(
             "note",
             f"Following the training that was handed in {self.left.since}; options "
@@ -206,33 +246,23 @@ class RemoteJob:
         request = RoundRequest.model_validate_json(self.left.request)
         with Project.open(self._project, at=self.left.position) as frozen:
             bundle = pack(frozen, request)
-            for _ in range(3):
-                said = self._link.ask("POST", "/v1/bundles", bundle.manifest)
-                missing = {h: bundle.blobs[h] for h in said.get("missing", ())}
-                begun = {h: int(n) for h, n in dict(said.get("begun", {})).items()}
-                total = sum(missing.values())
-                try:
-                    self._link.send(missing, bundle.read, self._sending(total), begun)
-                    break
-                except NotFoundError:  # the server was started anew meanwhile
-                    continue
+            send_bundle(self._link, bundle, self._sending)
+        assert bundle.request is not None
         text = bundle.request.model_dump_json()
         self.left = self.left.model_copy(update={"request": text})
         write_note(self._project, self.left)
         asked = {"bundle": bundle.name, "request": text}
         self._link.ask("PUT", f"/v1/jobs/{self.id}", asked)
         self.left = self.left.model_copy(update={"handed_in": True})
+        self._patience.handed_in = True
         write_note(self._project, self.left)
 
-    def _sending(self, total: int) -> Callable[[int], None]:
-        def told(sent: int) -> None:
-            self._back()
-            if self._stop.is_set():
-                self.settle()
-                raise UserError("The training was stopped before it was handed in.")
-            self._tell("phase", f"sending {sent / _MIB:.0f} of {total / _MIB:.0f} MiB")
-
-        return told
+    def _sending(self, sent: int, total: int) -> None:
+        self._patience.back()
+        if self._stop.is_set():
+            self.settle()
+            raise UserError("The training was stopped before it was handed in.")
+        self._tell("phase", f"sending {sent / MIB:.0f} of {total / MIB:.0f} MiB")
 
     def _until_over(self) -> dict[str, Any]:
         """Follow the job until it is over, from whatever was heard last."""
@@ -251,7 +281,7 @@ class RemoteJob:
                     "The server no longer knows this training (its folder was emptied, "
                     "or it waited a month); start it again."
                 ) from error
-            self._back()
+            self._patience.back()
             self._epoch = str(answer.get("epoch"))
             self._since = int(answer.get("since", 0))
             for event in answer.get("events", ()):
@@ -279,45 +309,6 @@ class RemoteJob:
             images = [image.id for image, _, _ in travelling(frozen)]
             targets = [target.id for target in frozen.targets()]
         return Wanted(settings, images, targets, self.left.position, parent or "")
-
-    # -------------------------------------------------------------- connection
-    def _persistently(self, step: Callable[[], T]) -> T:
-        """Do a step, again and again while the server is out of reach."""
-        pause = 0.5
-        while True:
-            try:
-                found = step()
-            except Unreachable as error:
-                self._gone(error)
-                self._let_go.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                self._back()
-                return found
-
-    def _gone(self, error: Unreachable) -> None:
-        now = time.monotonic()
-        if self._let_go.is_set():
-            raise JobLostError(
-                f"The training goes on at '{self._server.address}'; train there again "
-                "to follow it."
-            ) from error
-        handed_in = self.left.handed_in
-        if self._lost is None:
-            self._lost = now
-            goes_on = " What runs there goes on." if handed_in else ""
-            self._tell("note", f"{error}{goes_on} Trying again.")
-        if now - self._lost > self._server.patience:
-            raise JobLostError(
-                f"'{self._server.address}' has been out of reach for "
-                f"{(now - self._lost) / 60:.0f} minutes. Nothing is lost: train there "
-                "again, and it goes on where it stands."
-            ) from error
-
-    def _back(self) -> None:
-        if self._lost is not None:
-            self._lost = None
-            self._tell("note", f"'{self._server.address}' answers again.")
 
     def _say_stop(self) -> None:
         with suppress(LgsslError):  # said again by whoever follows the job

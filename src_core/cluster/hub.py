@@ -6,10 +6,11 @@ import json
 import struct
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field
 
+from src_core.cluster.asking import Question
 from src_core.cluster.manifest import LARGEST, Blob, Sha, bundle_name, read_manifest
 from src_core.cluster.records import Record
 from src_core.config import Settings
@@ -29,6 +30,7 @@ class Asked(Settings):
 
     bundle: Sha
     request: str = Field(max_length=1 << 20)
+    kind: Literal["train", "ask"] = "train"
 
 
 class Reached(Settings):
@@ -140,11 +142,17 @@ class Hub:
             raise NotFoundError(
                 f"{len(absent)} contents of this bundle are still missing; send them."
             )
+        if asked.kind == "ask":
+            Question.model_validate_json(asked.request)
+            if manifest.model is None:
+                raise BadInputError("There is no model in the bundle to ask.")
         record = Record(
             id=job,
             owner=owner,
             bundle=asked.bundle,
             request=asked.request,
+            kind=asked.kind,
+            images=len(manifest.images),
             created=time.time(),
         )
         return self.book.add(record)

@@ -46,8 +46,21 @@ class Stands(Settings):
         return {**self.model_dump(), "phase": phase, "losses": losses, "looks": looks}
 
 
-_NEWS: Final[TypeAdapter[Said | Stands]] = TypeAdapter(
-    Annotated[Said | Stands, Field(discriminator="kind")]
+class Looking(Settings):
+    """How far a pool has been looked at."""
+
+    kind: Literal["looking"]
+    text: str
+    done: int
+    total: int
+
+    def event(self) -> Event:
+        """Return it as the local worker tells it."""
+        return {**self.model_dump(), "text": plain(self.text)}
+
+
+_NEWS: Final[TypeAdapter[Said | Stands | Looking]] = TypeAdapter(
+    Annotated[Said | Stands | Looking, Field(discriminator="kind")]
 )
 
 

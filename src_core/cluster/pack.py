@@ -31,7 +31,7 @@ from src_core.store.truth import truths
 from src_core.types import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from src_core.rounds import RoundRequest
     from src_core.store import Project
@@ -59,15 +59,16 @@ class Bundle:
         What the bundle's name is the hash of.
     name : str
         That hash.
-    request : RoundRequest
-        With what only the whole project can decide filled in.
+    request : RoundRequest or None
+        With what only the whole project can decide filled in; None where nothing is to
+        be trained.
     blobs : dict
         Hash -> bytes of everything that it consists of.
     """
 
     manifest: bytes
     name: str
-    request: RoundRequest
+    request: RoundRequest | None
     blobs: dict[str, int]
     _sources: dict[str, Source]
     _project: Project
@@ -117,7 +118,9 @@ def pack(project: Project, request: RoundRequest) -> Bundle:
     targets = tuple(
         TargetEntry(name=t.name, prompts=t.prompts) for t in project.targets()
     )
-    manifest = Manifest(targets=targets, images=images, model=packing.model())
+    manifest = Manifest(
+        targets=targets, images=images, model=packing.model(promoted(project))
+    )
     packing.remember()
     data = manifest.pack()
     return Bundle(
@@ -128,6 +131,27 @@ def pack(project: Project, request: RoundRequest) -> Bundle:
         packing.sources,
         project,
     )
+
+
+def pack_pool(project: Project, images: Sequence[Image], version: str) -> Bundle:
+    """Describe images for a model version to be asked about, without any mask of them.
+
+    Parameters
+    ----------
+    project : Project
+        Kept open while the bundle is sent.
+    images : sequence of Image
+        In the order of their numbers.
+    version : str
+        The model version to ask.
+    """
+    packing = _Packing(project, {})
+    entries = tuple(packing.bare(image) for image in images)
+    manifest = Manifest(targets=(), images=entries, model=packing.model(version))
+    packing.remember(all_that_is_known=True)
+    data = manifest.pack()
+    name, blobs = bundle_name(data), manifest.blobs()
+    return Bundle(data, name, None, blobs, packing.sources, project)
 
 
 def travelling(project: Project) -> Iterator[tuple[Image, Split, list[str]]]:
@@ -200,9 +224,21 @@ class _Packing:
             )
         return entries
 
-    def model(self) -> ModelEntry | None:
-        """Describe the version that answers, its card without what it need not say."""
-        version = promoted(self.project)
+    def bare(self, image: Image) -> ImageEntry:
+        """Describe an image's pixels and nothing else of it."""
+        array, chunks = self._pixels(image)
+        return ImageEntry(
+            axes=image.axes,
+            shape=image.shape,
+            dtype=image.dtype,
+            sha256=image.sha256,
+            split="train",
+            array=array,
+            chunks=chunks,
+        )
+
+    def model(self, version: str | None) -> ModelEntry | None:
+        """Describe a version, its card without what it need not say."""
         if version is None:
             return None
         folder = contained(self.project.path, f"models/{version}")
@@ -217,8 +253,13 @@ class _Packing:
             card=(bundle_name(data), len(data)),
         )
 
-    def remember(self) -> None:
-        """Keep the files' hashes: they never change, and are asked for each round."""
+    def remember(self, *, all_that_is_known: bool = False) -> None:
+        """Keep the files' hashes: they never change, and are asked for each round.
+
+        Those of files that this bundle had no use for are kept on request only.
+        """
+        if all_that_is_known:
+            self._used = {**self._known, **self._used}
         if self._used != self._known:
             self._cache.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             write_private(self._cache, json.dumps(self._used).encode(), durable=False)

@@ -109,7 +109,7 @@ def receive(
     """
     result, files = _read(answer)
     for name in FILES:
-        _fetch(link, job, name, files[name], store, told)
+        fetch_file(link, job, name, files[name], store, told)
     card = _card(store.content(files[CARD][0]), result, wanted)
     pairs = _pairs(store.content(files[COMPARISON][0]), wanted)
     version = _standing(models, card)
@@ -151,14 +151,15 @@ def _read(answer: dict[str, Any]) -> tuple[RoundResult, dict[str, tuple[str, int
     return dataclasses.replace(result, verdict=verdict), files
 
 
-def _fetch(
+def fetch_file(
     link: Link,
     job: str,
     name: str,
     blob: tuple[str, int],
     store: BlobStore,
-    told: Callable[[int, int], None],
+    told: Callable[[int, int], None] = lambda done, size: None,
 ) -> None:
+    """Bring a file that a job made into a store; goes on from what is here of it."""
     sha256, size = blob
     have = store.begun(sha256)
     while not store.has(sha256):

@@ -9,7 +9,7 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -65,7 +65,11 @@ class Record(Settings):
     bundle : str
         Hash of the manifest, which is kept among the contents.
     request : str
-        A round's request as JSON.
+        A round's request as JSON, or a question.
+    kind : str
+        ``"train"``, or ``"ask"`` a model about the bundle's images.
+    images : int
+        How many these are.
     deaths : int
         How often its worker died since it last made a step.
     step : int
@@ -82,6 +86,8 @@ class Record(Settings):
     owner: str
     bundle: Sha
     request: str
+    kind: Literal["train", "ask"] = "train"
+    images: int = 0
     created: float
     state: State = State.WAITING
     stop: bool = False

@@ -28,14 +28,14 @@ from src_core.store.truth import truths
 from src_core.types import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from src_core.checkpoints import ModelCard
     from src_core.predict import Predictor
     from src_core.store import Project
-    from src_core.types import Image, Target
+    from src_core.types import Image
 
     Row = dict[str, NDArray[Any]]
 
@@ -168,12 +168,13 @@ def take_survey(
     """
     card = predictor.card
     targets = [project.target(name) for name in surveyed_targets(project, card)]
+    prompts = [target.wordings[0] for target in targets]
     if not targets:
         return Coverage(0, 0)
     _forget_older(project, card)
 
     def told(images: Iterator[Image]) -> Iterator[tuple[str, Row]]:
-        return ask_about(project, predictor, targets, images)
+        return ask_about(project, predictor, prompts, images)
 
     images, shelf = training_images(project), survey_shelf(project, card)
     return _fill(project, shelf, images, told, limits or Limits())
@@ -182,7 +183,7 @@ def take_survey(
 def ask_about(
     project: Project,
     predictor: Predictor,
-    targets: list[Target],
+    prompts: Sequence[str],
     images: Iterator[Image],
 ) -> Iterator[tuple[str, Row]]:
     """Yield each image's tally and features, in the order of the images.
@@ -197,8 +198,7 @@ def ask_about(
     from src_core.rounds.tallying import tally
     from src_core.rounds.views import views_of
 
-    prompts = [target.wordings[0] for target in targets]
-    asker = Asker(predictor, prompts)
+    asker = Asker(predictor, list(prompts))
     open_images: OrderedDict[str, list[Row]] = OrderedDict()
     known: dict[str, Image] = {}
     waiting: list[tuple[str, Any, Any, Any]] = []
