@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from src_core.answers import Answerer
     from src_core.cluster.link import Server
     from src_core.engine import Event
     from src_core.store import Project
@@ -102,25 +103,21 @@ def predict_all(
     dict
         ``{"images", "found", "failed", "version", "seconds", "out"}``.
     """
-    from src_core.cli.learning import load_predictor
-    from src_core.errors import NoModelError
     from src_core.imaging import write_mask
-    from src_core.rounds import promoted
+    from src_core.rounds import answerer, deployed_card
     from src_core.store import Project
 
     started, rows = time.monotonic(), []
     with Project.open(project) as opened, _bar() as show:
         images = opened.images()
-        wanted = version or promoted(opened)
-        if wanted is None:
-            raise NoModelError("Nothing has been trained yet; run 'lgssl train' first.")
         if scheduler:
-            answers = _asked_there(
-                opened, images, prompt, wanted, _server(scheduler, keys), show
-            )
+            wanted = deployed_card(opened, version or None).version
+            server = _server(scheduler, keys)
+            answers = _asked_there(opened, images, prompt, wanted, server, show)
         else:
-            predictor = load_predictor(opened, wanted)
-            answers = _asked_here(opened, images, prompt, predictor, show)
+            model = answerer(opened, version)
+            wanted = model.name
+            answers = _asked_here(opened, images, prompt, model, show)
         out.mkdir(parents=True, exist_ok=True)
         for image, mask, score, present in answers:
             kind = ".nii.gz" if "z" in image.axes else ".png"
@@ -145,20 +142,18 @@ def _asked_here(
     project: Project,
     images: list[Image],
     prompt: str,
-    predictor: Any,
+    model: Answerer,
     show: Callable[[Event], None],
 ) -> Iterator[Found]:
-    import numpy as np
-
     from src_core.errors import StoreError
 
     for done, image in enumerate(images, start=1):
         try:
-            pixels = np.asarray(project.pixels(image)[...])
+            pixels = project.pixels(image)
+            answer = model.predict(pixels, image.axes, [prompt], like=image)[0]
         except StoreError as error:  # the others can still be asked about
             tell(str(error))
             continue
-        answer = predictor.predict(pixels, image.axes, [prompt])[0]
         yield image, answer.mask, answer.score, answer.present
         event = {"kind": "looking", "text": "asking the model"}
         show({**event, "done": done, "total": len(images)})

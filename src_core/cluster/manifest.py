@@ -11,6 +11,7 @@ project with a single target: a model learns from them.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -35,6 +36,9 @@ Chunks = dict[ChunkKey, Blob]
 Text = Annotated[str, Field(max_length=2_000)]
 Length = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]
+Spacing = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+MODALITY: Final = re.compile(r"^[A-Z0-9_ ]{0,16}$")  # DICOM's code strings
+Cosine = Annotated[float, Field(ge=-1.001, le=1.001, allow_inf_nan=False)]
 Version = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$")]
 Dtype = Annotated[str, Field(pattern=r"^(bool|u?int(8|16|32|64)|float(16|32|64))$")]
 
@@ -64,6 +68,11 @@ class ImageEntry(Settings):
     dtype: Dtype
     sha256: Sha
     split: Literal["train", "val"]
+    spacing: Annotated[tuple[Spacing, ...], Field(max_length=3)] = ()
+    unit: Annotated[str, Field(pattern=r"^(millimeter|micrometer|pixel)$")] = "pixel"
+    orientation: Annotated[str, Field(pattern=r"^[LRPASI]{0,3}$")] = ""
+    direction: Annotated[tuple[Cosine, ...], Field(max_length=9)] = ()
+    modality: Annotated[str, Field(pattern=MODALITY.pattern)] = ""
     group: Number = 0
     caption: Text = ""
     array: Note

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from src_core.checkpoints import WEIGHTS, load_card
 from src_core.cluster.blobs import file_hash
 from src_core.cluster.manifest import (
+    MODALITY,
     ImageEntry,
     Manifest,
     ModelEntry,
@@ -200,19 +201,13 @@ class _Packing:
         groups: dict[str, int] = {"": 0}
         entries = []
         for image, split, finished in travelling(self.project):
-            array, chunks = self._pixels(image)
             teachers = self.teachers.get(image.id, {}) if split is Split.TRAIN else {}
             entries.append(
-                ImageEntry(
-                    axes=image.axes,
-                    shape=image.shape,
-                    dtype=image.dtype,
-                    sha256=image.sha256,
+                self.bare(
+                    image,
                     split="val" if split is Split.VAL else "train",
                     group=groups.setdefault(image.group, len(groups)),
                     caption=image.caption if with_captions else "",
-                    array=array,
-                    chunks=chunks,
                     masks={number[t]: self._mask(image, t) for t in finished},
                     proposed={
                         number[t]: ProposedEntry(
@@ -224,17 +219,22 @@ class _Packing:
             )
         return entries
 
-    def bare(self, image: Image) -> ImageEntry:
-        """Describe an image's pixels and nothing else of it."""
+    def bare(self, image: Image, **more: Any) -> ImageEntry:
+        """Describe an image's pixels, and how they lie; and what else is said of it."""
         array, chunks = self._pixels(image)
         return ImageEntry(
             axes=image.axes,
             shape=image.shape,
             dtype=image.dtype,
             sha256=image.sha256,
-            split="train",
+            spacing=image.spacing,
+            unit=image.unit,
+            orientation=image.orientation,
+            direction=image.direction,
+            modality=image.modality if MODALITY.fullmatch(image.modality) else "",
             array=array,
             chunks=chunks,
+            **{"split": "train", **more},
         )
 
     def model(self, version: str | None) -> ModelEntry | None:

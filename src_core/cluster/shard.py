@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from src_core.config import DeviceName
     from src_core.predict import Predictor
     from src_core.store import Project
-    from src_core.types import Image
 
 _loaded: dict[str, Predictor] = {}
 
@@ -109,7 +108,7 @@ def _masks(
     for image in project.images():
         try:
             answers = predictor.predict(
-                _pixels(project, image), image.axes, list(question.prompts)
+                project.pixels(image), image.axes, list(question.prompts), like=image
             )
         except StoreError:  # a broken image must not hide the others
             continue
@@ -123,10 +122,6 @@ def _masks(
                 np.array([answer.present for answer in answers], bool),
             ),
         )
-
-
-def _pixels(project: Project, image: Image) -> Any:
-    return np.asarray(project.pixels(image)[...])
 
 
 def _predictor(

@@ -73,6 +73,29 @@ def test_a_training_sees_the_same_there(make_project, rounds, store, tmp_path):
             np.testing.assert_array_equal(mask, their_truth[target])
 
 
+@pytest.mark.parametrize("modality", ["CT", "", "a ward's own word"])
+def test_how_a_patient_lies_goes_along(tmp_path, rounds, store, modality):
+    """It decides how a model is shown an image; what took it, only as DICOM says it."""
+    oblique = (1.0, 0.0, 0.0, 0.0, 0.8, -0.6, 0.0, 0.6, 0.8)
+    facts = {
+        "spacing": (4.0, 1.0, 0.5),
+        "unit": "millimeter",
+        "orientation": "PSL",
+        "direction": oblique,
+    }
+    with Project.create(tmp_path / "a", "a", who="ada") as project:
+        rounds.fill(project, {Split.TRAIN: 2, Split.VAL: 1}, labelled=2)
+        pixels = np.arange(4 * 32 * 40, dtype=np.int16).reshape(4, 32, 40)
+        project.add_image(pixels, name="x", axes="zyx", modality=modality, **facts)
+    bundle = packed(tmp_path / "a", rounds, store)
+    there = tmp_path / "server" / "work"
+    position = unpack(read_manifest(bundle.manifest), store, there)
+    with Project.open(there, at=position) as project:
+        (found,) = [image for image in project.images() if image.axes == "zyx"]
+    assert {name: getattr(found, name) for name in facts} == facts
+    assert found.modality == ("CT" if modality == "CT" else "")
+
+
 def test_no_name_travels(make_project, rounds, store, tmp_path):
     """Not in the list, not in a content, not in what lies on the server after."""
     bundle = packed(make_project(), rounds, store)

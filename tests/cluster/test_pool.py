@@ -137,7 +137,7 @@ def test_a_killed_worker_costs_its_shard_alone(
         model = predictor(project)
         for image in images[::5]:
             pixels = np.asarray(project.pixels(image)[...])
-            here = model.predict(pixels, image.axes, ["disc", "bar"])
+            here = model.predict(pixels, image.axes, ["disc", "bar"], like=image)
             for n, answer in enumerate(here):
                 there = answered[image.id]
                 assert float(there.scores[n]) == pytest.approx(answer.score, abs=2e-2)
