@@ -132,7 +132,8 @@ class Panes:
         self._viewer.reset_view()
         # That looks at the middle of all layers, of the hidden ones, too.
         camera, seen = self._camera(), list(self._viewer.dims.displayed)
-        middle = masks.extent.world.mean(axis=0)[seen]
+        corners = [(0,) * masks.ndim, np.array(masks.data.shape) - 1]
+        middle = np.mean([masks.data_to_world(at) for at in corners], axis=0)[seen]
         camera.center = (*camera.center[: -len(seen)], *middle)
 
     def name(self, panes: Sequence[Pane]) -> None:
