@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,9 @@ import numpy as np
 
 from lgssl_napari.looks import black_and_white, for_display
 from lgssl_napari.placing import KEPT, Place, arguments
+
+LOOKED_AT = 200
+"""Files of a folder that are looked into before it is left to others."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,10 +26,24 @@ if TYPE_CHECKING:
 
 def get_reader(path: str | Sequence[str]) -> ReadLayers | None:
     """Return what reads these files, None where some are of no known format."""
-    from src_core.imaging import can_read
-
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(can_read(Path(one)) for one in paths) else None
+    return read if paths and all(_is_known(Path(one)) for one in paths) else None
+
+
+def _is_known(path: Path) -> bool:
+    """Whether it is a file that we read, or a folder with DICOM files below it.
+
+    Folders of anything else are left to napari, which stacks them.
+    """
+    from src_core.imaging import can_read
+    from src_core.imaging.dicom.headers import has_mark
+
+    if can_read(path):
+        return True
+    below = (
+        Path(folder) / file for folder, _, files in os.walk(path) for file in files
+    )
+    return any(has_mark(file) for file in islice(below, LOOKED_AT))
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:

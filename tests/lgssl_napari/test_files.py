@@ -85,6 +85,7 @@ def test_a_folder_of_two_series_is_two_layers(tmp_path):
     for number in (1, 2):
         volume = RNG.integers(0, 2000, (3, 5, 6)).astype(np.int16)
         DICOMS.save_series(tmp_path / "study" / f"s{number}", volume)
+    assert get_reader(str(tmp_path / "study")) is read
     made = layers(tmp_path / "study")
     assert [layer.data.shape for layer in made] == [(3, 5, 6)] * 2
     for layer in made:
@@ -107,6 +108,10 @@ def test_what_nobody_can_read_is_left_to_others(tmp_path):
     assert get_reader(str(tmp_path / "a.txt")) is None
     assert get_reader([str(nifti(tmp_path / "a.nii")), str(tmp_path / "a.txt")]) is None
     assert get_reader(str(tmp_path / "a.nii")) is read
+    # a folder of pictures is a stack to napari
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.png").write_bytes(b"")
+    assert get_reader(str(tmp_path / "folder")) is None
 
 
 def test_a_broken_file_is_told_in_a_sentence(tmp_path):
