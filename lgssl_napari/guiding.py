@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from src_core.store import Project
 
 
+TOLD = 3
+"""Names of pictures that are nearly the same, before the rest is counted."""
+
+
 class Guiding:
     """Helps to choose.
 
@@ -186,7 +190,7 @@ def read_guide(path: Path) -> Guide:
         ahead.sentence,
         tuple((float(p.labelled), p.dice) for p in ahead.points),
         tuple((n, e.mean, e.low, e.high) for n, e in ahead.curve),
-        tuple(_named(project, a.images, _suspicion(a)) for a in alike),
+        tuple(_named(project, a.images, _suspicion(project, a)) for a in alike),
         tuple(_named(project, ids, f"{len(ids)} that look alike") for ids in groups),
     )
 
@@ -195,11 +199,13 @@ def _named(project: Project, images: tuple[str, ...], said: str) -> Named:
     return Named(images[0], "", project.image(images[0]).name, said)
 
 
-def _suspicion(alike: LookAlikes) -> str:
-    more = len(alike.images) - 1
-    others = f"{more} more" if more > 1 else "one more"
+def _suspicion(project: Project, alike: LookAlikes) -> str:
+    others = [project.image(image).name for image in alike.images[1:]]
+    said = ", ".join(others[:TOLD])
+    if len(others) > TOLD:
+        said += f" and {len(others) - TOLD} more"
     if alike.across_splits:
-        return f"nearly the same as {others}: learned from and tested on"
+        return f"learned from and tested on: {said}"
     if alike.across_groups:
-        return f"nearly the same as {others}, of another patient"
-    return f"nearly the same as {others}"
+        return f"another patient's: {said}"
+    return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lgssl_napari.looks import name_and_scale, set_visible
 
@@ -20,12 +20,16 @@ class HeatMap:
     ----------
     viewer : napari.viewer.Viewer
         The open window.
-    name, colormap : str
+    name : str
         Of the layers.
+    colours : str or dict
+        A colormap's name, or what makes one.
     """
 
-    def __init__(self, viewer: Viewer, name: str, colormap: str) -> None:
-        self._viewer, self._name, self._colormap = viewer, name, colormap
+    def __init__(
+        self, viewer: Viewer, name: str, colours: str | dict[str, Any]
+    ) -> None:
+        self._viewer, self._name, self._colours = viewer, name, colours
         self._layers: dict[int, Image] = {}
 
     @property
@@ -43,10 +47,10 @@ class HeatMap:
             layer = self._viewer.add_image(
                 values,
                 name=self._name,
-                colormap=self._colormap,
                 contrast_limits=(0.0, most),
-                opacity=0.6,
                 scale=scale,
+                colormap=self._colours,
+                opacity=0.6,
             )
             self._layers[values.ndim] = layer
         else:

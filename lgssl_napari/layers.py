@@ -72,7 +72,7 @@ class NapariCanvas:
         self._images: dict[tuple[bool, int], Image] = {}
         self._masks: dict[tuple[str, int], Labels] = {}
         self._heat = HeatMap(viewer, HEAT, "inferno")
-        self._disagreement = HeatMap(viewer, DISAGREEMENT, "viridis")
+        self._disagreement = HeatMap(viewer, DISAGREEMENT, looks.DOUBT)
         self._annotation: Labels | None = None
         self._preview: Labels | None = None
         self._probability: NDArray[np.float32] | None = None

@@ -30,6 +30,11 @@ PROPOSED = "#ff9f1c"
 UNKNOWN = "#ffffff"
 INSIDE, OUTSIDE = "#00e5ff", "#ff3b30"
 SHADES = "lgssl shades"
+DOUBT: dict[str, Any] = {
+    "name": "lgssl doubt",
+    # Nothing where all agree: a map that is dark there would hide the picture.
+    "colors": [(0.9, 0.1, 0.7, 0.0), (0.95, 0.2, 0.6, 0.8), (1.0, 0.95, 0.3, 1.0)],
+}
 LABEL = 1
 LOOKED_AT = 200_000
 OUTERMOST = (0.5, 99.5)

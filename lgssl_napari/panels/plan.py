@@ -35,7 +35,7 @@ class PlanPanel:
         self.none = text("The model agrees with every finished mask.")
         self.doubted, self.alike, self.groups = (
             table("Image", words, stretch=1)
-            for words in ("What is doubted", "Why it stands out", "Group")
+            for words in ("What is doubted", "Is nearly the same as", "Group")
         )
         self.alike_title = text("Nearly the same picture", bold=True)
         self.groups_title = text("The pictures by their looks", bold=True)

@@ -128,8 +128,9 @@ def _too_few(cards: list[ModelCard]) -> str:
             "No model has been measured yet: label images of at least four patients, "
             "then train."
         )
+    told = f"{len(cards)} model{'s' if len(cards) > 1 else ''}"
     return (
-        f"{len(cards)} measured so far; after rounds with three different numbers of "
+        f"{told} measured so far; after rounds with three different numbers of "
         "labelled images it can be said where the curve leads."
     )
 

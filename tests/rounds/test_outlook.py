@@ -75,7 +75,7 @@ def test_a_kept_aside_version_is_no_regress(project):
     [
         ([], "No model has been measured yet"),
         ([(5, None)], "No model has been measured yet"),
-        ([(5, 0.4), (5, 0.5), (9, 0.6)], "3 measured so far"),
+        ([(5, 0.4), (5, 0.5), (9, 0.6)], "3 models measured so far"),
     ],
 )
 def test_too_little_to_say_is_said(project, pairs, says):
