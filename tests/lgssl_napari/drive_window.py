@@ -332,7 +332,7 @@ def judge(drive: Driver) -> None:
     drive.shot("20-plan")
     drive.tab("Results")
     panel._viewer.theme = "light"
-    drive.pause(0.5)
+    drive.pause(3.0)
     drive.shot("21-light-results")
     drive.tab("Train")
     drive.shot("22-light-train")

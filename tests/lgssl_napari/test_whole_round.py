@@ -127,7 +127,9 @@ def workers() -> list[psutil.Process]:
     ("fate", "says"),
     [
         ("kill", "The worker process died"),
-        ("suspend", "The worker has not answered for"),
+        pytest.param(
+            *("suspend", "The worker has not answered for"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_worker_that_dies_or_hangs_is_told_and_the_training_goes_on(
