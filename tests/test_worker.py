@@ -30,7 +30,7 @@ class Memory:
         self.room, self.error = room, error
         self.tried: list[tuple[int, int]] = []
 
-    def run(self, asked: Round) -> object:
+    def train(self, asked: Round) -> object:
         train = asked.request.settings.train
         self.tried.append((train.batch, train.prompts_per_image))
         if train.batch * train.prompts_per_image > self.room:
@@ -73,7 +73,8 @@ def test_a_round_goes_on_smaller_and_says_so(
     folder, monkeypatch, room, tried, notes
 ) -> None:
     memory, told = Memory(room, ERRORS[1]), []
-    monkeypatch.setattr(Round, "run", lambda self: memory.run(self))
+    monkeypatch.setattr(Round, "train", lambda self: memory.train(self))
+    monkeypatch.setattr(Round, "conclude", lambda self, outcome: outcome)
     result = run_round(folder, 0, RoundRequest(steps=1), told.append, lambda: False)
     assert result == {"version": "v1"}
     assert memory.tried == tried
@@ -84,7 +85,7 @@ def test_a_round_goes_on_smaller_and_says_so(
 
 def test_what_is_too_large_at_its_smallest_is_an_error(folder, monkeypatch) -> None:
     memory = Memory(0, ERRORS[1])
-    monkeypatch.setattr(Round, "run", lambda self: memory.run(self))
+    monkeypatch.setattr(Round, "train", lambda self: memory.train(self))
     with pytest.raises(RuntimeError, match="out of memory"):
         run_round(folder, 0, RoundRequest(steps=1), lambda _: None, lambda: False)
     assert memory.tried[-1] == (2, 1)
