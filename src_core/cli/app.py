@@ -21,10 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-start.register(app)
-projects.register(app)
-learning.register(app)
-choosing.register(app)
-cluster.register(app)
-pool.register(app)
-proposals.register(app)
+for part in (start, projects, learning, choosing, cluster, pool, proposals):
+    for name, command in part.COMMANDS.items():
+        app.command(name)(command)

@@ -24,12 +24,6 @@ Version = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def next_(
     project: ProjectFolder,
     count: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 5,

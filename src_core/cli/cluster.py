@@ -34,12 +34,6 @@ RanksHost = Annotated[
 CacheGb = Annotated[float, typer.Option(min=0.1, help="Disk that images may take.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def keys(
     folder: Annotated[Path, typer.Argument(help="Kept by who runs the server.")],
     host: Annotated[

@@ -34,12 +34,6 @@ Version = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def train(
     project: ProjectFolder,
     method: Annotated[
@@ -141,10 +135,6 @@ def predict(
 ) -> None:
     """Ask the model for one target, in one image or in all of them."""
     from src_core.errors import BadInputError
-    from src_core.imaging import Source, read_image, side_words, write_mask
-    from src_core.proposers import is_proposer
-    from src_core.store import Project
-    from src_core.text import sides
 
     if everything is bool(image) or (scheduler and not everything):
         raise BadInputError("Name an image, or give --all; --scheduler goes with it.")
@@ -155,6 +145,24 @@ def predict(
         found_in = f"Found in {found_all['found']} of {found_all['images']} images"
         emit(found_all, f"{found_in} -> {out}", as_json=as_json)
         return
+    _predict_one(project, image, prompt, out, version, anyway, as_json)
+
+
+def _predict_one(
+    project: Path,
+    image: str,
+    prompt: str,
+    out: Path,
+    version: str,
+    anyway: bool,
+    as_json: bool,
+) -> None:
+    """Ask about one image, which lies in the project or in a file."""
+    from src_core.imaging import Source, read_image, side_words, write_mask
+    from src_core.proposers import is_proposer
+    from src_core.store import Project
+    from src_core.text import sides
+
     with Project.open(project) as opened:
         model = _answerer(opened, version)
         source = Source.of(image)
@@ -331,4 +339,4 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "models": models,
 }
 
-__all__ = ["COMMANDS", "progress_bar", "register"]
+__all__ = ["COMMANDS", "progress_bar"]

@@ -32,11 +32,6 @@ Scheduler = Annotated[
 TABLE = "answers.csv"
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    app.command("survey")(survey)
-
-
 def survey(
     project: ProjectFolder,
     version: Annotated[
@@ -198,3 +193,6 @@ def _bar() -> Iterator[Callable[[Event], None]]:
                 tell(event["text"])
 
         yield show
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"survey": survey}

@@ -26,12 +26,6 @@ Take = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def init(project: ProjectFolder, as_json: AsJson = False) -> None:
     """Make an empty project."""
     from src_core.store import Project

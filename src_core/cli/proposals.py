@@ -19,12 +19,6 @@ from src_core.cli.console import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def proposer(
     project: ProjectFolder,
     use: Annotated[

@@ -13,12 +13,6 @@ import typer
 from src_core.cli.console import AsJson, emit, tell
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-
-
 def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="No window: a picture report instead.")

@@ -69,7 +69,10 @@ def test_it_is_given_back_from_another_thread(tmp_path):
     thread = threading.Thread(target=lock.release)
     thread.start()
     thread.join()
-    ProjectLock(tmp_path, "bob").acquire()
+    bobs = ProjectLock(tmp_path, "bob")
+    bobs.acquire()
+    assert read_holder(tmp_path).who == "bob"
+    bobs.release()
 
 
 @pytest.mark.parametrize(
