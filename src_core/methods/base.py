@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from src_core.config import Settings
 from src_core.errors import BadInputError
+from src_core.imaging.prepare import standardise
 from src_core.losses import deep_supervision_loss, mean_over, presence_loss
 from src_core.nets import PromptUNet
 
@@ -52,14 +53,16 @@ class Batch:
     index : Tensor
         (B,) long, the images' rows in the pool: what a method remembers of an image
         it keeps under this number.
-    plain : Tensor
-        (B, 3, S, S), the images as they lie in the pool, neither moved nor jittered.
-        The pool's side S is at least the step's side s: small pictures come first.
+    squares : Tensor
+        (B, C, S, S) uint8, the images as they lie in the pool, neither moved nor
+        jittered. Their side S is at least the step's side s: small pictures come first.
+    mean, deviation : Tensor
+        (B,), of those.
     grid : Tensor
         (B, s, s, 2), how each was moved: what was remembered of a plain image is
         brought to where the moved one stands by ``augment.warp``.
     plain_masks : Tensor or None
-        (P, 1, S, S) uint8, the masks as they lie in the pool, beside `plain`.
+        (P, 1, S, S) uint8, the masks as they lie in the pool, beside `squares`.
     """
 
     images: Tensor
@@ -69,9 +72,17 @@ class Batch:
     masks: Tensor | None
     counts: Tensor
     index: Tensor
-    plain: Tensor
+    squares: Tensor
+    mean: Tensor
+    deviation: Tensor
     grid: Tensor
     plain_masks: Tensor | None
+
+    @property
+    def plain(self) -> Tensor:
+        """(B, 3, S, S), the squares as a network takes them; only LViT asks for it."""
+        plain = standardise(self.squares, self.mean, self.deviation)
+        return plain.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,11 @@ class Method(nn.Module, ABC):
         The method's own settings, checked against :attr:`Options`.
     average : float
         EMA decay of the averaged copy, which is also the teacher where there is one.
+
+    Attributes
+    ----------
+    steps : int
+        Made so far; the average follows the first ones more closely.
     """
 
     name: ClassVar[str]
@@ -129,7 +145,7 @@ class Method(nn.Module, ABC):
         self.net = net
         self.average = copy.deepcopy(net).eval().requires_grad_(False)
         self._decay = average
-        self._steps = 0
+        self.steps = 0
 
     @classmethod
     def read_options(cls, options: Mapping[str, Any]) -> Any:
@@ -175,8 +191,8 @@ class Method(nn.Module, ABC):
 
     def after_step(self) -> None:
         """Move the average: EMA whose decay grows at first, buffers as well."""
-        self._steps += 1
-        decay = min(self._decay, self._steps / (self._steps + 10))
+        self.steps += 1
+        decay = min(self._decay, self.steps / (self.steps + 10))
         with torch.no_grad():
             mine = [
                 p for p in self.average.state_dict().values() if p.is_floating_point()

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from src_core.checkpoints import read_tensors, save_tensors
 from src_core.devices import free_cores
-from src_core.errors import CorruptError, UserError
+from src_core.errors import UserError
 from src_core.methods import Moment, method_class
 from src_core.ranks import here
 from src_core.train.pace import Pace
+from src_core.train.progress import Hooks, Look, Progress, Trained
+from src_core.train.resuming import Course, go_on_from, save_checkpoint
 from src_core.train.sampler import Sampler
 from src_core.train.schedule import (
     Budget,
@@ -28,9 +28,6 @@ from src_core.train.selection import Candidate, Selection
 from src_core.train.validate import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from src_core.config import ModelSettings
     from src_core.devices import Device
     from src_core.nets import PromptNet
@@ -38,107 +35,6 @@ if TYPE_CHECKING:
     from src_core.train.wordings import Wordings
 
 State = dict[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look at the validation split.
-
-    Attributes
-    ----------
-    step : int
-    seconds : float
-        Of training until then.
-    progress : float
-        Of the budget, 0 to 1.
-    raw, average : float
-        Dice of the trained and of the averaged weights; NaN where it was not looked
-        at, for want of a split or because the average had overtaken before.
-    """
-
-    step: int
-    seconds: float
-    progress: float
-    raw: float
-    average: float
-
-    @property
-    def dice(self) -> float:
-        """The better of the two; NaN without a validation split."""
-        return self.average if math.isnan(self.raw) else max(self.raw, self.average)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What the loop tells while it runs.
-
-    Attributes
-    ----------
-    phase : str
-        ``"labelled images"`` while burning in, then ``"all images"``.
-    step : int
-    done : float
-        Share of the budget, 0 to 1.
-    seconds, seconds_left : float
-    losses : dict
-        Name to value of the last step that was looked at.
-    looks : tuple of Look
-        The validation curve so far.
-    """
-
-    phase: str
-    step: int
-    done: float
-    seconds: float
-    seconds_left: float
-    losses: dict[str, float]
-    looks: tuple[Look, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training gave.
-
-    Attributes
-    ----------
-    weights : dict
-        The network's state: the best on the validation split, as far as it can tell.
-    dice : float
-        Of those; NaN without a validation split.
-    step : int
-        Steps made.
-    seconds : float
-        Of training, resumed runs added up.
-    looks : tuple of Look
-    stopped : bool
-        Whether it was asked to stop before its budget was spent.
-    """
-
-    weights: State
-    dice: float
-    step: int
-    seconds: float
-    looks: tuple[Look, ...]
-    stopped: bool
-
-
-@dataclass(slots=True)
-class Hooks:
-    """How the loop talks to whoever runs it.
-
-    Attributes
-    ----------
-    report : callable
-        Called with a :class:`Progress`, about twice a second.
-    should_stop : callable
-        Asked at every step; True ends the training with the best so far.
-    checkpoint : Path, optional
-        A file to save to every so often, and to resume from where it exists.
-    """
-
-    report: Callable[[Progress], None] = lambda progress: None
-    should_stop: Callable[[], bool] = lambda: False
-    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +60,6 @@ class Turn:
     join: bool
     look: bool
     report: bool
-
-
-@dataclass(slots=True)
-class _Course:
-    """The part of a training's state that is not tensors of a network."""
-
-    step: int = 0
-    began: float | None = None
-    looks: list[Look] = field(default_factory=list)
 
 
 class Training:
@@ -238,13 +125,13 @@ class Training:
         self.burn_in = BurnIn(**dict(settings.train.burn_in))
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
         self.validation = Validation(pool, wordings)
-        self.optimiser = torch.optim.AdamW(
+        self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
             [p for p in self.method.net.parameters() if p.requires_grad],
             lr=self._peak_rate,
             weight_decay=settings.train.weight_decay,
             fused=True,
         )
-        self.course = _Course()
+        self.course = Course()
         self.selection = Selection(self.validation.pairs[:, 1])
         self._losses: dict[str, float] = {}
         self._looking = 0.0
@@ -252,7 +139,9 @@ class Training:
 
     def run(self) -> Trained:
         """Train until the budget is spent or the stop is asked for."""
-        self._resume()
+        held = self.ranks.from_first(self._checkpoint)
+        if held:
+            go_on_from(self, held)
         train, course = self.settings.train, self.course
         self._last_report = last_save = time.monotonic()
         pace = self._pace()
@@ -274,7 +163,7 @@ class Training:
                 self._look()
                 self._report()
             if self.hooks.checkpoint and now - last_save >= train.checkpoint_seconds:
-                self._save(self.hooks.checkpoint)
+                save_checkpoint(self, self.hooks.checkpoint)
                 last_save = time.monotonic()
         if self.selection.latest is None or course.looks[-1].step != course.step:
             self._look()
@@ -408,56 +297,9 @@ class Training:
             )
         )
 
-    def _save(self, path: Path) -> None:
-        course = self.course
-        tensors = {f"method.{k}": v for k, v in self.method.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
-        tensors |= self.selection.state_dict()
-        tensors["rng"] = self.rng.get_state()
-        looks = [dataclasses.astuple(k) for k in course.looks]
-        meta = {
-            "step": course.step,
-            "began": course.began,
-            "looks": looks,
-            "seconds": self.budget.elapsed(),
-            "settings": self.settings.model_dump(mode="json"),
-        }
-        save_tensors(path, tensors, meta)
-
     def _checkpoint(self) -> bytes:
         path = self.hooks.checkpoint
         return path.read_bytes() if path is not None and path.exists() else b""
-
-    def _resume(self) -> None:
-        held = self.ranks.from_first(self._checkpoint)
-        if not held:
-            return
-        try:
-            tensors, meta = read_tensors(held)
-        except CorruptError:
-            return  # written durably, so only a foreign hand can have torn it
-        if meta["settings"] != self.settings.model_dump(mode="json"):
-            return  # another training's
-        self.method.load_state_dict(_under(tensors, "method."))
-        self.method._steps = meta["step"]
-        parameters = self.optimiser.param_groups[0]["params"]
-        state: dict[int, State] = {}
-        for name, tensor in _under(tensors, "optimiser.").items():
-            index, key = name.split(".", 1)
-            like = parameters[int(index)]
-            if tensor.shape == like.shape:
-                # The fused optimiser walks both in memory order: a moment must be
-                # laid out (channels last) as its parameter is.
-                tensor = torch.empty_like(like).copy_(tensor).detach()
-            state.setdefault(int(index), {})[key] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self.rng.set_state(tensors["rng"])
-        self.budget.spent += meta["seconds"]
-        self.selection.load_state_dict(tensors)
-        looks = [Look(*look) for look in meta["looks"]]
-        self.course = _Course(meta["step"], meta["began"], looks)
 
 
 def warm_start(net: PromptNet, weights: State) -> None:
@@ -469,9 +311,3 @@ def warm_start(net: PromptNet, weights: State) -> None:
     mine = net.state_dict()
     fits = {k: v for k, v in weights.items() if k in mine and mine[k].shape == v.shape}
     net.load_state_dict(fits, strict=False)
-
-
-def _under(tensors: State, prefix: str) -> State:
-    return {
-        k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
-    }

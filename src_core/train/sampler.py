@@ -196,9 +196,8 @@ class Sampler:
         images, image_of = pairs.images, pairs.image_of
         grid = random_grid(len(images), (side, side), self.rng, flips=self._flips)
         at = images.to(device)
-        window = pool.mean[at], pool.deviation[at]
-        plain = standardise(pool.squares[at], *window)
-        view = standardise(warp(pool.squares[at], grid), *window)
+        squares, window = pool.squares[at], (pool.mean[at], pool.deviation[at])
+        view = standardise(warp(squares, grid), *window)
         masks = stored = None
         if rows is not None:
             view = jitter(view, self.rng, strength=LABELLED_JITTER)
@@ -213,7 +212,8 @@ class Sampler:
             masks,
             counts.to(device),
             at,
-            plain.contiguous(memory_format=torch.channels_last),
+            squares,
+            *window,
             grid,
             stored,
         )

@@ -55,6 +55,8 @@ def _make_batch(
         torch.ones(pairs),
         torch.arange(images),
         views,
+        torch.zeros(images),
+        torch.ones(images),
         grid,
         None if truth is None else truth.to(torch.uint8),
     )
