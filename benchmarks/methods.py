@@ -2,11 +2,16 @@
 
 For each case (a data set and how much of it is labelled) and seed a project is made as
 a person would make it, with ``lgssl init`` and ``lgssl import``; each method then gets
-a copy of it, ``lgssl train`` and the test split. Each result is saved as soon as it is
-there, and what is saved already is not run again::
+a copy of it, a round, and the test split. Each result is saved as soon as it is there,
+and what is saved already is not run again::
 
     python benchmarks/methods.py --cases acdc-10 la-8 --minutes 5 --out methods.jsonl
     python benchmarks/methods.py --out methods.jsonl --report methods.md
+
+On a machine that does other work besides, minutes are counted by the clock of each
+run's own process, of one thread, and several runs go on side by side::
+
+    python benchmarks/methods.py --clock cpu --threads 1 --at-once 2 --minutes 10 ...
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import argparse
 import datetime
 import itertools
 import json
+import multiprocessing
 import os
 import platform
 import shutil
@@ -22,12 +28,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cases import CASES, Case, write_table
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WHO = "benchmark"
 METHODS = ("supervised", "mean-teacher", "unimatch", "cps", "lvit", "versemi", "lg-ssl")
 VARIANTS: dict[str, dict[str, Any]] = {
     "no-perturbation": {"method_options": {"perturbation": 0.0}},
@@ -42,6 +54,31 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-ramp": {"train": {"burn_in": {"length": 0.0}}},
     "no-burn-in": {"train": {"burn_in": {"start": 0.0, "dice": 0.0, "gain": 1.0}}},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The budget of every run of a table, which is never mixed from several."""
+
+    minutes: float
+    steps: int
+    clock: str
+    size: int
+    threads: int
+    device: str
+
+    def setting(self) -> dict[str, Any]:
+        """Return what the table says of itself."""
+        clock = {"wall": "", "cpu": " of the process's own clock"}[self.clock]
+        return {
+            "budget": f"{self.steps} steps"
+            if self.steps
+            else f"{self.minutes:g} min{clock}",
+            "size": self.size or "from the data",
+            "threads": self.threads or "all",
+            "device": self.device,
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        }
 
 
 def lgssl(*arguments: object) -> dict[str, Any]:
@@ -84,7 +121,6 @@ def measure(project: Path) -> dict[str, Any]:
             except UserError:
                 continue  # one target and no captions: no wrong prompt exists
         scores["steering"] = steering(opened, predictor)
-        scores["presence"] = presence(opened, predictor)
     return scores
 
 
@@ -114,40 +150,40 @@ def steering(project: Any, predictor: Any) -> list[list[float | None]]:
     ]
 
 
-def presence(project: Any, predictor: Any) -> dict[str, float | int] | None:
-    """AUROC of the presence score over test pairs; None where nothing is absent."""
-    from sklearn.metrics import roc_auc_score
+def train(project: Path, settings: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """Run a round in this process and let its version answer."""
+    from src_core.devices import pick_device
+    from src_core.rounds import Round, RoundRequest, promote
+    from src_core.rounds.validation import ensure_validation
+    from src_core.store import Project
 
-    from src_core.rounds.score import score_images
-    from src_core.types import Split
-
-    pairs = [
-        (scored.prediction.score, bool(scored.truth.any()))
-        for scored in score_images(project, predictor, project.images(Split.TEST))
-    ]
-    there = [found for _, found in pairs]
-    if all(there) or not any(there):
-        return None
-    auroc = float(roc_auc_score(there, [score for score, _ in pairs]))
-    return {"auroc": auroc, "absent": there.count(False), "present": there.count(True)}
+    limit = {"steps": asked.steps} if asked.steps else {"minutes": asked.minutes}
+    request = RoundRequest.model_validate(
+        {"settings": settings, "clock": asked.clock, **limit}
+    )
+    with Project.open(project, mode="rw", who=WHO) as opened:
+        ensure_validation(opened, WHO)
+        result = Round(opened, request, pick_device(asked.device)).run()
+        promote(opened, result.version, who=WHO, reason="its first version")
+    return result.as_dict()
 
 
 def run(
-    prepared: Path, case: Case, method: str, seed: int, asked: argparse.Namespace
+    prepared: Path, case: str, method: str, seed: int, asked: Asked
 ) -> dict[str, Any]:
     """Train one method on a copy of a prepared project and score it."""
+    import torch
+
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         project = Path(temporary) / "project"
         shutil.copytree(prepared, project)
-        settings = Path(temporary) / "settings.json"
-        size = asked.size
-        settings.write_text(json.dumps(settings_of(method, seed, size, asked.threads)))
-        limit = (
-            ("--steps", asked.steps) if asked.steps else ("--minutes", asked.minutes)
-        )
-        trained = lgssl("train", project, "--settings", settings, *limit)
+        settings = settings_of(method, seed, asked.size, asked.threads)
+        trained = train(project, settings, asked)
         return {
-            "case": case.name,
+            "case": case,
             "method": method,
             "seed": seed,
             "steps": trained["steps"],
@@ -155,7 +191,9 @@ def run(
             "labelled": trained["labelled"],
             "unlabelled": trained["unlabelled"],
             "validation": trained["verdict"]["new"],
+            "looks": trained["looks"],
             **measure(project),
+            "wall_seconds": round(time.monotonic() - began),
         }
 
 
@@ -192,7 +230,7 @@ def report(setting: dict[str, Any], results: list[dict[str, Any]]) -> str:
         for method in dict.fromkeys(r["method"] for r in here):
             runs = [r for r in here if r["method"] == method]
             cells = [_cell([_score(r, *kind[:2]) for r in runs]) for kind in kinds]
-            known = [r["presence"]["auroc"] for r in runs if r["presence"]]
+            known = [r["target"]["presence"]["auroc"] for r in runs]
             cells.append(_cell(known))
             steps = f"{np.mean([r['steps'] for r in runs]):.0f}"
             lines.append(f"| {method} ({len(runs)}) | {steps} | {' | '.join(cells)} |")
@@ -239,50 +277,78 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=0, help="instead of minutes")
     parser.add_argument("--size", type=int, default=0, help="pixels; 0 = from the data")
     parser.add_argument("--threads", type=int, default=0, help="0 = all that are free")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--at-once", type=int, default=1, help="runs side by side")
     parser.add_argument("--out", type=Path, required=True, help="results, JSON lines")
     parser.add_argument("--report", type=Path, help="write the tables here")
     return parser.parse_args()
 
 
+def missing_runs(
+    options: argparse.Namespace, results: list[dict[str, Any]]
+) -> list[tuple[str, str, int]]:
+    """Return case, method and seed of what is not yet there, seed by seed."""
+    done = {(r["case"], r["method"], r["seed"]) for r in results}
+    wanted = itertools.product(options.seeds, options.cases, options.methods)
+    return [(c, m, s) for s, c, m in wanted if (c, m, s) not in done]
+
+
+def run_all(
+    runs: list[tuple[str, str, int]], options: argparse.Namespace, asked: Asked
+) -> Iterator[dict[str, Any]]:
+    """Yield each result as soon as it is there; each run has a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        ProcessPoolExecutor(options.at_once, context, max_tasks_per_child=1) as pool,
+    ):
+        projects = {}
+        for case, _, seed in runs:
+            if (case, seed) not in projects:
+                folder = Path(temporary) / f"{case}-{seed}"
+                folder.mkdir()
+                data = options.data.resolve()
+                projects[case, seed] = prepare(CASES[case], seed, data, folder)
+        jobs = [
+            pool.submit(run, projects[case, seed], case, method, seed, asked)
+            for case, method, seed in runs
+        ]
+        for job in as_completed(jobs):
+            yield job.result()
+
+
 def main() -> None:
     """Run what is missing, save after each run, write the tables."""
-    asked = arguments()
-    setting = {
-        "budget": f"{asked.steps} steps" if asked.steps else f"{asked.minutes:g} min",
-        "size": asked.size or "from the data",
-        "threads": asked.threads or "all",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-    saved, results = load(asked.out)
-    if saved is None and asked.cases:
+    options = arguments()
+    asked = Asked(
+        options.minutes,
+        options.steps,
+        options.clock,
+        options.size,
+        options.threads,
+        options.device,
+    )
+    setting = asked.setting()
+    saved, results = load(options.out)
+    if saved is None and options.cases:
         saved = {**setting, "begun": datetime.date.today().isoformat()}
-        asked.out.write_text(json.dumps(saved) + "\n")
-    if asked.cases and any(saved[key] != value for key, value in setting.items()):
-        sys.exit(f"'{asked.out}' holds another setting: {saved}; choose another file.")
-    done = {(r["case"], r["method"], r["seed"]) for r in results}
-    for seed, name in itertools.product(asked.seeds, asked.cases):
-        case = CASES[name]
-        missing = [m for m in asked.methods if (name, m, seed) not in done]
-        if not missing:
-            continue
-        with tempfile.TemporaryDirectory() as temporary:
-            project = prepare(case, seed, asked.data.resolve(), Path(temporary))
-            for method in missing:
-                started = time.monotonic()
-                result = run(project, case, method, seed, asked)
-                results.append(result)
-                with asked.out.open("a") as file:
-                    file.write(json.dumps(result) + "\n")
-                took = time.monotonic() - started
-                dice = result["target"]["mean"]["dice"]
-                print(
-                    f"{name} {method} seed {seed}: {dice:.4f} ({took:.0f} s)",
-                    flush=True,
-                )
+        options.out.write_text(json.dumps(saved) + "\n")
+    if options.cases and any(saved[key] != value for key, value in setting.items()):
+        sys.exit(
+            f"'{options.out}' holds another setting: {saved}; choose another file."
+        )
+    for result in run_all(missing_runs(options, results), options, asked):
+        results.append(result)
+        with options.out.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+        name = f"{result['case']} {result['method']} seed {result['seed']}"
+        took = f"{result['wall_seconds']} s"
+        print(f"{name}: {result['target']['mean']['dice']:.4f} ({took})", flush=True)
     text = report(saved or setting, results)
     print(text)
-    if asked.report:
-        asked.report.write_text(text + "\n")
+    if options.report:
+        options.report.write_text(text + "\n")
 
 
 if __name__ == "__main__":
