@@ -88,4 +88,4 @@ def show_results(viewer: Viewer) -> None:
 
 def show_tour(viewer: Viewer) -> None:
     """Show the five steps."""
-    panel_of(viewer).controller.begin_tour()
+    panel_of(viewer).controller.tour.begin()

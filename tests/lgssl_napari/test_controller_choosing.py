@@ -38,7 +38,7 @@ def test_picks_are_drawn_ahead_and_skipped_ones_come_back_last(asked_bench) -> N
         drawn.append(count)
         return [pick(image, "heart") for image in ("film-0", "film-1", "film-2")]
 
-    asked_bench.controller._choosing._answers.picks = choose
+    asked_bench.controller._parts.choosing._answers.picks = choose
     seen = []
     for _ in range(4):
         asked_bench.controller.next_image()

@@ -105,7 +105,7 @@ def test_strokes_go_with_the_mask_that_they_were_for(drawn, way) -> None:
     drawn.controller.scribble(OUTSIDE)
     drawn.canvas.scribble(slice(10, 14), slice(20, 22), kind=OUTSIDE)
     if way == "another":
-        drawn.controller._saving.discard()
+        drawn.controller._parts.saving.discard()
         drawn.controller.show_image("film-2")
     else:
         getattr(drawn.controller, way)()

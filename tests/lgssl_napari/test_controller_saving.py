@@ -122,7 +122,7 @@ def test_a_correction_keeps_the_proposal_that_it_began_with(asked_bench) -> None
 
 def test_a_persons_time_is_kept_without_long_pauses(bench) -> None:
     now = [0.0]
-    watch = bench.controller._annotating.watch
+    watch = bench.controller._parts.annotating.watch
     watch._now = lambda: now[0]
     bench.controller.open_next(False)
     bench.controller.ask("heart")

@@ -21,7 +21,7 @@ SAID = "Look first at the top of the picture."
 @pytest.fixture
 def guided(asked_bench, monkeypatch):
     """A bench whose model wavers in every image and doubts one mask."""
-    answers = asked_bench.controller._choosing._answers
+    answers = asked_bench.controller._parts.choosing._answers
     monkeypatch.setattr(
         answers, "where", lambda *_: Where(HEAT, 3, SAID), raising=False
     )
@@ -210,15 +210,15 @@ class TestIdle:
         assert said == ["In the background: looks, 3 of 4."]
         assert idle.state.looking == ""
         add_model(idle.project, "v2")
-        idle.controller._projects.refresh()
+        idle.controller._parts.projects.refresh()
         idle.controller.idle()
         assert idle.pool.asked == ["look_job", "look_job"]
 
     def test_a_training_comes_first(self, idle) -> None:
         mask = np.ones((24, 32), np.uint8)
         idle.project.save_mask("film-0", "heart", mask, status=MaskStatus.DONE)
-        idle.controller._projects.refresh()
-        idle.pool.during = lambda: idle.controller._looking.stop()
+        idle.controller._parts.projects.refresh()
+        idle.pool.during = lambda: idle.controller._parts.looking.stop()
         idle.controller.idle()
         assert idle.pool.stopped == 1
         # What was cut short is gone on with.

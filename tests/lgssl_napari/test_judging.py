@@ -28,7 +28,7 @@ def judged(asked_bench, add_model):
     mask[2:10, 3:8] = 1
     given = {"status": MaskStatus.DONE, "source": IMPORTED}
     project.save_mask("film-3", "left-lung", mask, **given)
-    asked_bench.controller._projects.refresh()
+    asked_bench.controller._parts.projects.refresh()
     return asked_bench
 
 

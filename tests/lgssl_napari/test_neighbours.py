@@ -21,7 +21,7 @@ def crowded(bench):
         mask = block(slice(4, 16), columns)
         bench.project.save_mask("film-0", target, mask, status=MaskStatus.DONE)
     bench.project.save_mask("film-1", "left-lung", None, status=MaskStatus.EMPTY)
-    bench.controller._projects.refresh()
+    bench.controller._parts.projects.refresh()
     bench.controller.ask("heart")
     return bench
 

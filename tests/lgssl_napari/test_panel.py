@@ -206,7 +206,7 @@ def test_every_verb_of_a_button_is_safe(panel, monkeypatch) -> None:
     def broken(*_):
         raise PermissionError("not yours")
 
-    monkeypatch.setattr(panel.controller._projects, "add", broken)
+    monkeypatch.setattr(panel.controller._parts.projects, "add", broken)
     panel.header.files_chosen.emit([tmp := "a.png"])
     assert tmp not in told[0]
     assert "PermissionError" in told[0]
@@ -367,7 +367,7 @@ def test_the_curves_are_drawn_in_the_colours_of_the_theme(panel, wait) -> None:
 
 def test_versions_are_listed_and_any_can_answer(panel, add_model, wait) -> None:
     add_model(panel.controller._desk.project, "v2")
-    panel.controller._projects.refresh()
+    panel.controller._parts.projects.refresh()
     judge = panel.judge
     wait(lambda: judge.versions.topLevelItemCount() == 2)
     assert judge.versions.topLevelItem(0).text(0) == "v2 (answers)"
@@ -502,7 +502,7 @@ def judged(panel, add_model, wait):
     project.save_mask(
         "film-3", "left-lung", mask, status=MaskStatus.DONE, seconds_spent=90.0
     )
-    panel.controller._projects.refresh()
+    panel.controller._parts.projects.refresh()
     wait(lambda: panel.judge.versions.topLevelItemCount() == 2)
     return panel
 
@@ -743,7 +743,7 @@ def test_closing_over_unsaved_work_asks(
     assert (not held_up or bool(closed)) == closes
     with Project.open(project_path) as project:
         assert (project.mask("film-0", "heart") is not None) == saves
-    panel.controller._saving.discard()
+    panel.controller._parts.saving.discard()
 
 
 def test_closing_over_a_training_asks_and_without_either_does_not(panel) -> None:

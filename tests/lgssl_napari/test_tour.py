@@ -44,20 +44,20 @@ def test_each_step_is_left_by_doing_it(first_run, tmp_path) -> None:
 
 
 def test_it_is_shown_once(first_run, new_bench) -> None:
-    first_run.controller.end_tour()
+    first_run.controller.tour.leave()
     assert first_run.state.tour == 0
     again = new_bench()
     again.controller.start()
     assert again.state.tour == 0
-    again.controller.begin_tour()
+    again.controller.tour.begin()
     assert again.state.tour == 1
 
 
 def test_steps_can_be_passed_over(first_run) -> None:
     for step in range(1, len(STEPS)):
         assert first_run.state.tour == step
-        first_run.controller.next_step()
-    first_run.controller.next_step()
+        first_run.controller.tour.next()
+    first_run.controller.tour.next()
     assert first_run.state.tour == 0
 
 
@@ -68,6 +68,6 @@ def test_a_settings_folder_that_cannot_be_written_is_no_trouble(
         raise PermissionError("read-only")
 
     monkeypatch.setattr("pathlib.Path.touch", refuse)
-    first_run.controller.end_tour()
+    first_run.controller.tour.leave()
     assert first_run.state.tour == 0
     assert first_run.state.message is None
