@@ -15,23 +15,24 @@ from lgssl_napari.looks import (
     PROPOSED,
     UNKNOWN,
     colour_of,
-    for_display,
-    is_colour,
     name_and_scale,
     paint_in,
     put_away,
     set_visible,
     shade,
 )
+from lgssl_napari.masks import MaskLayers
 from lgssl_napari.panes import Panes
+from lgssl_napari.pictures import PictureLayers
 from lgssl_napari.placing import KEPT, Place, for_layer, settle, upright
+from lgssl_napari.planes import Planes
 from lgssl_napari.refine import INSIDE, OUTSIDE
 from lgssl_napari.warming import know_units, warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Labels, Layer
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -69,16 +70,15 @@ class NapariCanvas:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._images: dict[tuple[bool, int], Image] = {}
-        self._masks: dict[tuple[str, int], Labels] = {}
+        self._pictures = PictureLayers(viewer, self._settle)
+        self._masks = MaskLayers(viewer, self._listen)
+        self._planes = Planes(viewer)
         self._heat = HeatMap(viewer, HEAT, "inferno")
         self._disagreement = HeatMap(viewer, DISAGREEMENT, looks.DOUBT)
         self._annotation: Labels | None = None
         self._preview: Labels | None = None
         self._probability: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
-        self._scale: tuple[float, ...] = ()
-        self._place = Place("yx", (1.0, 1.0))
         self._heat_wanted = False
         self._panes = Panes(viewer)
 
@@ -88,34 +88,17 @@ class NapariCanvas:
         know_units()
         self._panes.hide()
         image = picture.image
-        pixels, is_rgb = for_display(picture.pixels, image.axes)
-        self._shape = image.spatial_shape
-        self._scale = image.spacing or (1.0,) * len(self._shape)
-        self._place = Place.of(image)
+        self._shape, self._planes.place = image.spatial_shape, Place.of(image)
         for made in (*self._made(), *self._panes.layers):
             self._settle(made)
-        scale = (1.0,) * (pixels.ndim - is_rgb - len(self._scale)) + self._scale
         self.clear_preview()
         self.clear_strokes()
         self.show_disagreement(None)
         self.set_neighbours(mask, ())
-        kind = (is_rgb, len(scale))
-        layer = self._images.get(kind)
-        if layer is not None and layer in self._viewer.layers:
-            layer.data = pixels
-            name_and_scale(layer, image.name, scale)
-        else:
-            layer = self._viewer.add_image(
-                pixels, name=image.name, rgb=is_rgb, scale=scale
-            )
-            self._viewer.layers.move(self._viewer.layers.index(layer), 0)
-            self._images[kind] = layer
-            self._settle(layer)
-        if not is_rgb:
+        layer = self._pictures.fill(picture)
+        if not layer.rgb:
             shade(layer, image.modality, name)
-        for other in self._images.values():
-            set_visible(other, other is layer)
-        set_visible(layer, True)
+        self._pictures.show_only(layer)
         self.set_annotation(mask, name, colour)
         for other in self._made():
             if other not in (layer, self._annotation) and not other.visible:
@@ -129,25 +112,12 @@ class NapariCanvas:
         they would hold the window up four times as long.
         """
         know_units()
-        spatial, rgb = (
-            len(image.spatial_shape),
-            is_colour(image.axes, image.shape, image.dtype),
-        )
-        kind = (rgb, len(image.shape) - rgb)
-        if self._images.get(kind) not in self._viewer.layers:
-            shape = (1,) * kind[1] + ((3,) if rgb else ())
-            made = self._viewer.add_image(
-                np.zeros(shape, image.dtype), name="Image", rgb=rgb, visible=False
-            )
-            self._viewer.layers.move(self._viewer.layers.index(made), 0)
-            self._images[kind] = made
-            self._settle(made)
+        if self._pictures.prepare(image):
             return
+        ndim = len(image.spatial_shape)
         for role in (ANNOTATION, PROPOSAL):
-            if self._masks.get((role, spatial)) not in self._viewer.layers:
-                self._make_labels(
-                    role, np.zeros((1,) * spatial, np.uint8), visible=False
-                )
+            if self._masks.find(role, ndim) is None:
+                self._masks.make(role, ndim)
                 return
 
     def clear(self) -> None:
@@ -156,15 +126,15 @@ class NapariCanvas:
         for layer in self._made():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._images, self._masks = {}, {}
-        for heat in (self._heat, self._disagreement):
-            heat.forget()
+        for made in (self._pictures, self._masks, self._heat, self._disagreement):
+            made.forget()
         self._annotation = self._preview = self._probability = None
 
     # -------------------------------------------------------------- annotation
     def set_annotation(self, mask: Mask, name: str, colour: int) -> None:
         """Replace the annotation as something new that cannot be undone."""
-        layer = self._labels(ANNOTATION, mask.copy(), name or NAMELESS)
+        layer = self._fill(ANNOTATION, mask.copy(), name or NAMELESS)
+        set_visible(layer, True)
         shade = colour_of(colour) if name else UNKNOWN
         paint_in(layer, {LABEL: shade}, {LABEL: name or "not named yet"})
         self._annotation = layer
@@ -191,7 +161,7 @@ class NapariCanvas:
         self, mask: Mask, name: str, probability: NDArray[np.float32] | None = None
     ) -> None:
         """Show a mask that cannot be edited, and what it was cut from."""
-        layer = self._labels(PROPOSAL, mask, name)
+        layer = self._fill(PROPOSAL, mask, name)
         paint_in(layer, {LABEL: PROPOSED}, {LABEL: name})
         layer.editable = False
         set_visible(layer, True)
@@ -199,7 +169,7 @@ class NapariCanvas:
         self._put_below(layer, self._annotation)
         self._show_heat()
         self._viewer.layers.selection.active = self._annotation
-        self._turn_to(mask)
+        self._planes.turn_to_most(mask)
 
     def clear_preview(self) -> None:
         """Show no preview and no probability."""
@@ -229,13 +199,13 @@ class NapariCanvas:
             return
         self._lay_over(self._disagreement, heat, max(float(heat.max()), 1e-3))
         if plane is not None:
-            self._turn_to_plane(plane)
+            self._planes.turn_to(plane)
 
     def _lay_over(
         self, heat: HeatMap, values: NDArray[np.float32], most: float = 1.0
     ) -> None:
         """Show a heat map over the image and below the masks."""
-        layer, is_new = heat.show(values, self._scale, most)
+        layer, is_new = heat.show(values, self._place.spacing, most)
         self._settle(layer)
         if is_new:
             self._viewer.layers.selection.active = self._annotation
@@ -250,9 +220,8 @@ class NapariCanvas:
     def prepare_strokes(self) -> None:
         """Make the layer of strokes, still hidden, where it is missing."""
         ndim = len(self._shape)
-        if self._masks.get((STROKES, ndim)) not in self._viewer.layers:
-            blank = np.zeros((1,) * ndim, np.uint8)
-            layer = self._make_labels(STROKES, blank, visible=False)
+        if self._masks.find(STROKES, ndim) is None:
+            layer = self._masks.make(STROKES, ndim)
             layer.brush_size = BRUSH
             paint_in(layer, STROKE_SHADES, STROKE_NAMES)
             self._viewer.layers.selection.active = self._annotation
@@ -265,7 +234,7 @@ class NapariCanvas:
         layer = self._strokes()
         if layer is None:
             self.prepare_strokes()
-            layer = self._labels(STROKES, np.zeros(self._shape, np.uint8), STROKES)
+            layer = self._fill(STROKES, np.zeros(self._shape, np.uint8), STROKES)
         set_visible(layer, True)
         self._viewer.layers.move(self._viewer.layers.index(layer), -1)
         self._viewer.layers.selection.active = layer
@@ -280,29 +249,24 @@ class NapariCanvas:
 
     def clear_strokes(self) -> None:
         """Forget the strokes; the annotation is drawn on again."""
-        for (role, _), layer in self._masks.items():
-            if role == STROKES and layer.visible:
+        for ndim in (2, 3):
+            layer = self._masks.find(STROKES, ndim)
+            if layer is not None and layer.visible:
                 layer.data = np.zeros(layer.data.shape, np.uint8)
                 set_visible(layer, False)
                 self._viewer.layers.selection.active = self._annotation
 
     def plane(self) -> int | None:
         """Return which plane of a volume is visible; None for a flat image."""
-        if len(self._shape) < 3:
-            return None
-        dims = self._viewer.dims
-        at = float(dims.point[dims.ndim - 3])
-        return round((at - self._first_plane()) / self._scale[0])
+        return self._planes.visible
 
     # ------------------------------------------------------- what else there is
     def set_neighbours(self, labels: Mask, names: Sequence[tuple[str, int]]) -> None:
         """Show the masks of other targets, which cannot be edited; none hides them."""
         if not names:
-            for (role, _), made in self._masks.items():
-                if role == NEIGHBOURS:
-                    set_visible(made, False)
+            self._masks.hide(NEIGHBOURS)
             return
-        layer = self._labels(NEIGHBOURS, labels, NEIGHBOURS)
+        layer = self._fill(NEIGHBOURS, labels, NEIGHBOURS)
         numbers = range(1, len(names) + 1)
         paint_in(
             layer,
@@ -320,11 +284,10 @@ class NapariCanvas:
 
     def show_panes(self, picture: Picture, panes: Sequence[Pane]) -> None:
         """Show several masks of an image side by side, instead of what is open."""
-        spacing = picture.image.spacing or (1.0,) * len(picture.image.spatial_shape)
         turn, self._panes.place = upright(self._place, self._shape)
         turned = [replace(pane, mask=pane.mask[turn]) for pane in panes]
         shown = replace(picture, pixels=picture.pixels[turn])
-        self._panes.show(shown, turned, spacing, self._made())
+        self._panes.show(shown, turned, self._place.spacing, self._made())
 
     def name_panes(self, panes: Sequence[Pane]) -> None:
         """Write above each pane what it is; nothing where none are shown."""
@@ -339,38 +302,25 @@ class NapariCanvas:
     # ---------------------------------------------------------------- plumbing
     def _made(self) -> list[Layer]:
         heats = (*self._heat.layers, *self._disagreement.layers)
-        return [*heats, *self._masks.values(), *self._images.values()]
+        return [*heats, *self._masks.layers, *self._pictures.layers]
+
+    @property
+    def _place(self) -> Place:
+        return self._planes.place
 
     def _strokes(self) -> Labels | None:
         """Return the layer of strokes if it fits the image and is in use."""
-        layer = self._masks.get((STROKES, len(self._shape)))
+        layer = self._masks.find(STROKES, len(self._shape))
         fits = layer is not None and layer.data.shape == self._shape and layer.visible
-        return layer if fits and layer in self._viewer.layers else None
+        return layer if fits else None
 
-    def _labels(self, role: str, mask: Mask, name: str) -> Labels:
-        """Return the layer of a role, filled; one for flat images, one for volumes."""
-        layer = self._masks.get((role, mask.ndim))
-        if layer is not None and layer in self._viewer.layers:
-            layer.editable = True  # data of a locked layer may not be replaced
-            layer.data = mask
-            name_and_scale(layer, name, self._scale)
-        else:
-            layer = self._make_labels(role, mask, name=name, scale=self._scale)
-        for (other, ndim), made in self._masks.items():
-            if other == role and ndim != mask.ndim:
-                set_visible(made, False)
-        if role == ANNOTATION:
-            set_visible(layer, True)
-        return layer
+    def _fill(self, role: str, mask: Mask, name: str) -> Labels:
+        return self._masks.fill(role, mask, name, self._place.spacing)
 
-    def _make_labels(self, role: str, mask: Mask, **given: Any) -> Labels:
-        layer = self._viewer.add_labels(mask, opacity=0.5, **{"name": role, **given})
-        layer.selected_label = LABEL
+    def _listen(self, layer: Labels) -> None:
         layer.events.paint.connect(self._painted)
         layer.events.labels_update.connect(self._painting)
-        self._masks[role, mask.ndim] = layer
         self._settle(layer)
-        return layer
 
     def _put_away(self, layer: Layer) -> None:
         """Empty a hidden layer that another image has left larger or smaller."""
@@ -387,7 +337,7 @@ class NapariCanvas:
     def _painted(self, event: Any) -> None:
         if event.source is self._annotation:
             self.edited.emit()
-        elif event.source is self._masks.get((STROKES, len(self._shape))):
+        elif event.source is self._masks.find(STROKES, len(self._shape)):
             self.stroked.emit()
 
     def _put_below(self, layer: Layer, other: Layer | None) -> None:
@@ -396,23 +346,6 @@ class NapariCanvas:
             at, above = layers.index(layer), layers.index(other)
             if at > above:
                 layers.move(at, above)
-
-    def _turn_to(self, mask: Mask) -> None:
-        """In a volume, turn to the plane with most of a mask if this one has none."""
-        if mask.ndim < 3:
-            return
-        here = self.plane() or 0
-        sizes = mask.sum(axis=(1, 2))
-        if sizes.any() and not (0 <= here < len(sizes) and sizes[here]):
-            self._turn_to_plane(int(sizes.argmax()))
-
-    def _turn_to_plane(self, plane: int) -> None:
-        at = self._first_plane() + plane * self._scale[0]
-        self._viewer.dims.set_point(self._viewer.dims.ndim - 3, at)
-
-    def _first_plane(self) -> float:
-        """Where a volume's first plane lies on the world's axis."""
-        return float(for_layer(self._place, 3)["affine"][0, 3])
 
     def _settle(self, layer: Layer) -> None:
         """Put a layer where the image lies, and let it know for when it is saved."""
