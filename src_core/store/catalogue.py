@@ -44,13 +44,11 @@ class Catalogue:
 
     def images(self) -> list[Image]:
         """List every image, sorted by identifier."""
-        with self._images.fresh() as known:
-            return sorted(known.values(), key=lambda image: image.id)
+        return self._images.sorted()
 
     def targets(self) -> list[Target]:
         """List every target, sorted by identifier."""
-        with self._targets.fresh() as known:
-            return sorted(known.values(), key=lambda target: target.id)
+        return self._targets.sorted()
 
     def with_hash(self, sha256: str) -> Image | None:
         """Return the image with these very pixels."""
@@ -95,6 +93,7 @@ class _Shelf(Generic[R]):
         self._unpack = unpack
         self._note = note
         self._known: dict[str, R] = {}
+        self._sorted: list[R] | None = None
         self._seen = 0
         self._guard = threading.Lock()
 
@@ -102,13 +101,21 @@ class _Shelf(Generic[R]):
     def fresh(self) -> Iterator[dict[str, R]]:
         """Hold the records still, as they are at the position now."""
         with self._guard:
-            head = self._ledger.head if self._at is None else self._at
-            if head != self._seen:
-                self._refresh(head)
-                self._seen = head
+            self._refresh()
             yield self._known
 
-    def _refresh(self, head: int) -> None:
+    def sorted(self) -> list[R]:
+        """List the records by identifier, in a list of the caller's own."""
+        with self._guard:
+            self._refresh()
+            if self._sorted is None:
+                self._sorted = sorted(self._known.values(), key=lambda each: each.id)
+            return self._sorted.copy()
+
+    def _refresh(self) -> None:
+        head = self._ledger.head if self._at is None else self._at
+        if head == self._seen:
+            return
         changed = self._ledger.values(self._prefix, since=self._seen, at=head)
         for key, data in changed:
             if key == self._prefix + NODE or data is None:
@@ -116,5 +123,7 @@ class _Shelf(Generic[R]):
             record = self._unpack(key, data)
             before = self._known.get(record.id)
             self._known[record.id] = record
+            self._sorted = None
             if self._note is not None:
                 self._note(before, record)
+        self._seen = head

@@ -19,6 +19,7 @@ from src_core.errors import (
     NotFoundError,
     ReadOnlyError,
 )
+from src_core.store import queries
 from src_core.store.database import Database
 from src_core.store.rows import (
     COLUMNS,
@@ -41,24 +42,8 @@ HEAD: Final = -1
 
 _GENESIS: Final = bytes(32)
 _LAST: Final = 2**62
-
-_READ: Final = (
-    "SELECT value, sha256 FROM entry WHERE key = ?1 AND revision <= ?2 "
-    "ORDER BY revision DESC LIMIT 1"
-)
-_NEWEST: Final = (
-    "SELECT size, sha256, revision FROM entry WHERE key = ?1 AND revision <= ?2 "
-    "ORDER BY revision DESC LIMIT 1"
-)
-# With max() alone among the aggregates, SQLite takes `size` from the newest row.
-_LIVE: Final = (
-    "SELECT key, max(revision) FROM entry WHERE key >= ?1 AND key < ?2 "
-    "AND revision <= ?3 GROUP BY key HAVING size IS NOT NULL ORDER BY key"
-)
-_MASK_HEAD: Final = (
-    f"SELECT {COLUMNS} FROM revision WHERE image = ?1 AND target IS ?2 "
-    "AND number <= ?3 ORDER BY number DESC LIMIT 1"
-)
+_PAGE: Final = 4096
+"""Values held at once where all of them are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +125,12 @@ class Ledger:
         CorruptError
             When the value is not the one that was hashed when it was written.
         """
-        row = self.database.first(_READ, (key, _position(at)))
-        if row is None or row[0] is None:
-            return None
-        # 1 us for a mask's chunk: a rotten bit must not be learned from.
-        if hashlib.sha256(row[0]).digest() != row[1]:
-            raise CorruptError(
-                f"The ledger's value of '{key[:120]}' is not what was written; run "
-                "`lgssl verify`, and restore the project from a backup."
-            )
-        value: bytes = row[0]
-        return value
+        row = self.database.first(queries.READ, (key, _position(at)))
+        return None if row is None else _whole(key, *row)
 
     def newest(self, key: str, at: int | None = None) -> Entry | None:
         """Return which entry a key has at a position, without its value."""
-        row = self.database.first(_NEWEST, (key, _position(at)))
+        row = self.database.first(queries.NEWEST, (key, _position(at)))
         if row is None or row[0] is None:
             return None
         return Entry(key, row[2], row[0], row[1])
@@ -162,12 +138,12 @@ class Ledger:
     def keys(self, prefix: str = "", at: int | None = None) -> list[str]:
         """List the keys that have a value at a position, sorted."""
         bounds = (prefix, _after(prefix), _position(at))
-        return [row[0] for row in self.database.all(_LIVE, bounds)]
+        return [row[0] for row in self.database.all(queries.LIVE, bounds)]
 
     def any_key(self, prefix: str = "", at: int | None = None) -> bool:
         """Whether any key with this prefix has a value."""
         bounds = (prefix, _after(prefix), _position(at))
-        return self.database.first(f"{_LIVE} LIMIT 1", bounds) is not None
+        return self.database.first(f"{queries.LIVE} LIMIT 1", bounds) is not None
 
     def children(self, prefix: str = "", at: int | None = None) -> list[str]:
         """List the names directly under a prefix (``""`` or one that ends in /).
@@ -179,7 +155,7 @@ class Ledger:
         start: str | bytes = prefix
         end = _after(prefix)
         while row := self.database.first(
-            f"{_LIVE} LIMIT 1", (start, end, _position(at))
+            f"{queries.LIVE} LIMIT 1", (start, end, _position(at))
         ):
             name, slash, _ = row[0][len(prefix) :].partition("/")
             names.append(name)
@@ -200,18 +176,27 @@ class Ledger:
     def values(
         self, prefix: str, *, since: int = 0, at: int | None = None
     ) -> Iterator[tuple[str, bytes | None]]:
-        """Yield keys and values under a prefix that changed after `since`."""
+        """Yield keys and values under a prefix that changed after `since`, sorted.
+
+        A key that was removed since has None; without `since` it is left out.
+
+        Raises
+        ------
+        CorruptError
+            When a value is not the one that was hashed when it was written.
+        """
+        # One position for all pages, whatever is written between two of them.
+        position = self.head if at is None else at
+        start, end = prefix, _after(prefix)
         if since:
-            sql = (
-                "SELECT DISTINCT key FROM entry WHERE revision > ?4 AND revision <= ?3 "
-                "AND key >= ?1 AND key < ?2 ORDER BY key"
-            )
-            bounds: tuple[Any, ...] = (prefix, _after(prefix), _position(at), since)
-            keys = [row[0] for row in self.database.all(sql, bounds)]
-        else:
-            keys = self.keys(prefix, at)
-        for key in keys:
-            yield key, self.read(key, at)
+            changed = self.database.all(queries.CHANGED, (start, end, position, since))
+            for key, value, digest, _ in changed:
+                yield key, _whole(key, value, digest)
+            return
+        while page := self.database.all(queries.VALUES, (start, end, position, _PAGE)):
+            for key, value, digest, _ in page:
+                yield key, _whole(key, value, digest)
+            start = page[-1][0] + "\0"
 
     def revision(self, number: int) -> Revision:
         """Return one row.
@@ -254,16 +239,12 @@ class Ledger:
         self, image: str, target: str | None, at: int | None = None
     ) -> Revision | None:
         """Return a mask's newest revision; the image's own where target is None."""
-        row = self.database.first(_MASK_HEAD, (image, target, _position(at)))
+        row = self.database.first(queries.MASK_HEAD, (image, target, _position(at)))
         return None if row is None else to_revision(row)
 
     def mask_author(self, image: str, target: str, at: int | None = None) -> str:
         """Return who made the mask that stands; who signed it off is not its author."""
-        row = self.database.first(
-            "SELECT who FROM revision WHERE image = ?1 AND target = ?2 AND "
-            "number <= ?3 AND what <> 'sign-off' ORDER BY number DESC LIMIT 1",
-            (image, target, _position(at)),
-        )
+        row = self.database.first(queries.MASK_AUTHOR, (image, target, _position(at)))
         return "" if row is None else str(row[0])
 
     def reviewer(self, number: int) -> str:
@@ -275,12 +256,8 @@ class Ledger:
 
     def masks(self, at: int | None = None) -> list[MaskRecord]:
         """List every mask's newest revision at a position, in one indexed pass."""
-        sql = (
-            "SELECT image, target, status, max(number) FROM revision "
-            "WHERE image IS NOT NULL AND target IS NOT NULL AND status IS NOT NULL "
-            "AND number <= ? GROUP BY image, target"
-        )
-        return [to_record(row) for row in self.database.all(sql, (_position(at),))]
+        rows = self.database.all(queries.MASKS, (_position(at),))
+        return [to_record(row) for row in rows]
 
     # ---------------------------------------------------------------- writing
     def commit(
@@ -371,6 +348,17 @@ class Ledger:
     def rows(self, sql: str, values: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Run a query of the checks row by row, without holding them in memory."""
         return self.database.rows(sql, values)
+
+
+def _whole(key: str, value: bytes | None, digest: bytes | None) -> bytes | None:
+    """Return a value if it is the one that was hashed when it was written."""
+    # 1 us for a mask's chunk: a rotten bit must not be learned from.
+    if value is not None and hashlib.sha256(value).digest() != digest:
+        raise CorruptError(
+            f"The ledger's value of '{key[:120]}' is not what was written; run "
+            "`lgssl verify`, and restore the project from a backup."
+        )
+    return value
 
 
 def _position(at: int | None) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from src_core.errors import BadInputError, CorruptError
@@ -15,6 +16,9 @@ from src_core.types import Image, Split, Target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    _Counts = tuple[int, ...]
+    _Lengths = tuple[float, ...]
+
 IMAGES: Final = "images/"
 MASKS: Final = "masks/"
 TARGETS: Final = "targets/"
@@ -23,6 +27,8 @@ NODE: Final = "zarr.json"
 _AXES: Final = re.compile("c?z?yx")
 _DTYPE: Final = re.compile("bool|u?int(8|16|32|64)|float(16|32|64)")
 _N = TypeVar("_N", int, float)
+# A dictionary answers sooner than an enumeration's constructor.
+_SPLIT: Final = {str(split): split for split in Split}
 _MAX_SLUG: Final = 80
 _MAX_TEXT: Final = 2_000
 
@@ -148,25 +154,29 @@ def unpack_image(key: str, data: bytes) -> Image:
     """
     try:
         fields = attributes(data, key)["image"]
-        spatial = len(fields["axes"].replace("c", ""))
-        origin = bool(fields["origin"])
+        axes, dtype, shape, spacing, origin, direction = _grid(
+            fields["axes"],
+            fields["dtype"],
+            tuple(fields["shape"]),
+            tuple(fields["spacing"]),
+            tuple(fields["origin"]),
+            tuple(fields["direction"]) if "direction" in fields else None,
+        )
         return Image(
             id=_identifier(key, IMAGES),
             name=_text(fields["name"]),
             sha256=_text(fields["sha256"]),
-            axes=_known(fields["axes"], _AXES),
-            shape=_numbers(fields["shape"], int, len(fields["axes"])),
-            dtype=_known(fields["dtype"], _DTYPE),
-            spacing=_numbers(fields["spacing"], float, spatial),
+            axes=axes,
+            shape=shape,
+            dtype=dtype,
+            spacing=spacing,
             unit=_text(fields["unit"]),
-            origin=_numbers(fields["origin"], float, spatial) if origin else (),
+            origin=origin,
             orientation=_text(fields["orientation"]),
             group=_text(fields["group"]),
-            split=Split(fields["split"]),
+            split=_SPLIT[fields["split"]],
             caption=_text(fields["caption"]),
-            direction=_numbers(fields["direction"], float, 9)
-            if "direction" in fields
-            else (),
+            direction=direction,
             modality=_text(fields.get("modality", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -204,6 +214,31 @@ def _identifier(key: str, folder: str) -> str:
     if not is_id(name):
         raise ValueError(name)
     return name
+
+
+@lru_cache(maxsize=4096)
+def _grid(
+    axes: Any,
+    dtype: Any,
+    shape: tuple[Any, ...],
+    spacing: tuple[Any, ...],
+    origin: tuple[Any, ...],
+    direction: tuple[Any, ...] | None,
+) -> tuple[str, str, _Counts, _Lengths, _Lengths, _Lengths]:
+    """Check where an image's pixels lie.
+
+    Most images of a project have this in common: it is checked once, and held once.
+    """
+    letters = _known(axes, _AXES)
+    spatial = len(letters.replace("c", ""))
+    return (
+        letters,
+        _known(dtype, _DTYPE),
+        _numbers(shape, int, len(letters)),
+        _numbers(spacing, float, spatial),
+        _numbers(origin, float, spatial) if origin else (),
+        () if direction is None else _numbers(direction, float, 9),
+    )
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from unittest import mock
 
 import apsw
 import pytest
@@ -19,7 +20,7 @@ from src_core.errors import (
     ReadOnlyError,
     StoreError,
 )
-from src_core.store import Change, Ledger
+from src_core.store import Change, Ledger, queries
 from src_core.store import ledger as ledger_module
 from src_core.store.ledger import HEAD
 from src_core.types import MaskStatus
@@ -105,13 +106,15 @@ def test_it_is_a_dictionary_at_every_revision(tmp_path_factory, commits, prefixe
                 children = ledger.children(folder, at)
                 assert len(children) == len(set(children))
                 assert set(children) == names
-            assert dict(ledger.values("", at=at)) == state
-        since = len(states) // 2
-        changed = dict(ledger.values("", since=since))
-        assert {**states[since], **changed} == {
-            **states[-1],
-            **{k: None for k, v in changed.items() if v is None},
-        }
+                # Two a page, so that most are read in several.
+                with mock.patch.object(ledger_module, "_PAGE", 2):
+                    values = list(ledger.values(prefix, at=at))
+                assert values == [(key, state[key]) for key in inside]
+            for since in range(1, at):
+                changed = dict(ledger.values("", since=since, at=at))
+                assert changed.keys() <= {k for c in commits[since:at] for k in c}
+                new = {**states[since], **changed}
+                assert {k: v for k, v in new.items() if v is not None} == state
 
 
 def test_revision_and_history_by_number_and_key(ledger):
@@ -125,24 +128,22 @@ def test_revision_and_history_by_number_and_key(ledger):
 
 
 def test_the_queries_that_must_be_fast_use_an_index(ledger):
-    masks = (
-        "SELECT image, target, status, max(number) FROM revision WHERE image IS NOT "
-        "NULL AND target IS NOT NULL AND status IS NOT NULL AND number <= 5 "
-        "GROUP BY image, target"
-    )
-    queries = {
-        ledger_module._READ: "entry_key",
-        ledger_module._NEWEST: "entry_key",
-        ledger_module._LIVE: "entry_key",
-        ledger_module._MASK_HEAD: "revision_mask",
-        masks: "revision_mask",
+    expected = {
+        queries.READ: "entry_key",
+        queries.NEWEST: "entry_key",
+        queries.LIVE: "entry_key",
+        queries.VALUES: "entry_key",
+        queries.CHANGED: "entry_revision",
+        queries.MASK_HEAD: "revision_mask",
+        queries.MASK_AUTHOR: "revision_mask",
+        queries.MASKS: "revision_mask",
         "SELECT * FROM revision WHERE number <= 9 AND image = 'a' "
         "ORDER BY number DESC": "revision_mask",
         "SELECT * FROM revision WHERE number <= 9 AND target = 'a' "
         "ORDER BY number DESC": "revision_target",
         "SELECT * FROM entry WHERE revision = 3 ORDER BY key": "entry_revision",
     }
-    for sql, index in queries.items():
+    for sql, index in expected.items():
         values = (None,) * sql.count("?")
         plan = " ".join(
             str(row[3]) for row in ledger.rows(f"EXPLAIN QUERY PLAN {sql}", values)

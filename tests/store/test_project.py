@@ -243,6 +243,33 @@ def test_identifiers_are_safe_file_names(project, name, expected):
     assert project.verify() == []
 
 
+def test_images_are_read_in_one_query_and_only_what_changed_again(project):
+    for n in range(20):
+        pixels = np.full((4, 5), n, np.uint8)
+        project.add_image(pixels, name=f"i{n:02d}", axes="yx", spacing=(0.5, 2.0))
+    with Project.open(project.path) as other:
+        asked: list[str] = []
+
+        def trace(_cursor, sql, _values):
+            asked.extend([sql] if "FROM entry" in sql else [])
+            return True
+
+        other.ledger.database.connection.exec_trace = trace
+        images = other.images()
+        assert [image.id for image in images] == [f"i{n:02d}" for n in range(20)]
+        assert len(asked) <= 2  # a page, and that there is no other
+        # What they have in common is held once.
+        assert len({id(image.spacing) for image in images}) == 1
+        assert images[3].spacing == (0.5, 2.0)
+        images.clear()
+        project.update_image("i03", caption="a heart")
+        asked.clear()
+        assert [i.caption for i in other.images()] == [
+            "a heart" * (n == 3) for n in range(20)
+        ]
+        assert len(asked) == 1
+
+
 def test_an_unknown_image_suggests_a_known_one(project, image):
     with pytest.raises(NotFoundError, match="did you mean 'Case 1'"):
         project.image("Case 11")
