@@ -175,7 +175,7 @@ class Chooser:
         self, stock: Stock, standing: Standing, targets: Collection[str]
     ) -> tuple[Pool, dict[int, str]]:
         """Return the candidates, and those of them that are pinned with the reason."""
-        fits = self._homes.fitting(stock.gallery.ids, self._targets)
+        fits = self._homes.fitting(stock.kinds, self._targets)[stock.kind]
         offered, pinned = standing.open & fits, dict[tuple[int, int], str]()
         numbers = {goal.id: number for number, goal in enumerate(standing.goals)}
         # What is wished for all targets first: a wish for one of them goes above it.

@@ -13,7 +13,7 @@ import numpy as np
 from src_core.types import MaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +26,15 @@ Kind = tuple[str, int]
 
 def kind_of(image: Image) -> Kind:
     """Return what tells the modality of an image from others."""
-    channels = dict(zip(image.axes, image.shape, strict=True)).get("c", 1)
+    channels = image.shape[image.axes.index("c")] if "c" in image.axes else 1
     return image.axes, min(channels, 3)  # a fourth one is transparency, not a modality
+
+
+def kinds_of(images: Iterable[Image]) -> tuple[list[Kind], NDArray[np.int64]]:
+    """Return the kinds that there are, and the number of each image's among them."""
+    number: dict[Kind, int] = {}
+    mine = [number.setdefault(kind_of(image), len(number)) for image in images]
+    return list(number), np.array(mine, np.int64)
 
 
 class Homes:
@@ -52,30 +59,25 @@ class Homes:
             self._drawn.setdefault(target, set()).add(self._kind[image])
 
     def fitting(
-        self, images: Sequence[str], targets: Sequence[Target]
+        self, kinds: Sequence[Kind], targets: Sequence[Target]
     ) -> NDArray[np.bool_]:
-        """Return where each target is to be offered: (M, T).
+        """Return on which kinds each target is to be offered: (K, T).
 
         Parameters
         ----------
-        images : sequence of str
-            (M,) ids.
+        kinds : sequence of (str, int)
+            (K,).
         targets : sequence of Target
             (T,).
         """
-        number = {kind: n for n, kind in enumerate(dict.fromkeys(self._kind.values()))}
         anywhere = set().union(*self._drawn.values())
-        table = np.array(
+        return np.array(
             [
                 [
                     kind not in anywhere or kind in self._drawn.get(target.id, anywhere)
                     for target in targets
                 ]
-                for kind in number
+                for kind in kinds
             ],
             bool,
-        ).reshape(len(number), len(targets))
-        if len(number) == 1:
-            return np.broadcast_to(table, (len(images), len(targets)))
-        mine = [number[self._kind[image]] for image in images]
-        return np.asarray(table[np.array(mine, np.int64)])
+        ).reshape(len(kinds), len(targets))

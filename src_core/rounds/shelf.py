@@ -107,8 +107,8 @@ class Shelf:
             else np.concatenate([rows.arrays[name] for rows in parts])
             for name in names
         }
-        first = {identifier: row for row, identifier in reversed([*enumerate(ids)])}
-        if len(first) < len(ids):
+        if len(set(ids)) < len(ids):
+            first = {identifier: row for row, identifier in reversed([*enumerate(ids)])}
             kept = np.array(sorted(first.values()), np.int64)
             ids = [ids[row] for row in kept]
             arrays = {name: array[kept] for name, array in arrays.items()}

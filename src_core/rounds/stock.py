@@ -15,6 +15,7 @@ import numpy as np
 from src_core.acquire import ALONE, Gallery
 from src_core.acquire.hybrid import OPINIONS, mean_rank
 from src_core.rounds.derived import look_alikes_of, numbers_for, typicality_of
+from src_core.rounds.kinds import kinds_of
 from src_core.rounds.shelf import Rows
 from src_core.rounds.survey import looks_shelf, survey_shelf, surveyed_targets
 from src_core.rounds.tally import Voices, scores, traits
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from src_core.checkpoints import ModelCard
+    from src_core.rounds.kinds import Kind
     from src_core.store import Project
     from src_core.types import Image
 
@@ -37,7 +39,7 @@ VOICES: Final = {
     Voices.DECODERS: "the two decoders",
     Voices.DROPOUT: "parts of the network",
 }
-_NUMBER: Final = re.compile(r"\d+")
+_LAST_NUMBER: Final = re.compile(r"(?s:(.*\D|))(\d+)(\D*)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,10 @@ class Stock:
         M images.
     row : dict
         Image id to row.
+    kinds : list of (str, int)
+        The kinds of image that there are.
+    kind : ndarray
+        (M,) number of each image's kind.
     scores : mapping
         (M, T) each, over the project's targets; NaN where a model said nothing.
         Empty without a survey.
@@ -61,6 +67,8 @@ class Stock:
 
     gallery: Gallery
     row: dict[str, int]
+    kinds: list[Kind]
+    kind: Integers
     scores: Mapping[str, Floats]
     traits: Floats | None
     voices: str
@@ -135,7 +143,7 @@ def everything(images: Sequence[Image]) -> Stock:
         np.zeros((count, 1), np.float32),
         np.ones(count, np.float32),
     )
-    return Stock(gallery, _row_of(images), {}, None, "")
+    return Stock(gallery, _row_of(images), *kinds_of(images), {}, None, "")
 
 
 def looked_at(
@@ -165,9 +173,9 @@ def looked_at(
     typical = typicality_of(rows, features, twin, shelves.stamp, shelves.home)
     taken = np.array([at[image.id] for image in known], np.int64)
     gallery = _gallery(known, twin[taken], features[taken], typical[taken])
-    row = _row_of(known)
+    row, (kinds, kind) = _row_of(known), kinds_of(known)
     if not len(survey):
-        return Stock(gallery, row, {}, None, "")
+        return Stock(gallery, row, kinds, kind, {}, None, "")
     place = {identifier: number for number, identifier in enumerate(survey.ids)}
     taken = np.array([place[image.id] for image in known], np.int64)
     tallies = survey.arrays["tally"][taken]  # (M, K, columns)
@@ -192,6 +200,8 @@ def looked_at(
     return Stock(
         gallery,
         row,
+        kinds,
+        kind,
         told,
         np.stack(
             [
@@ -226,13 +236,12 @@ def series_of(names: Sequence[str], groups: Integers) -> tuple[Integers, Integer
     series = np.full(len(names), ALONE, np.int64)
     place = np.zeros(len(names), np.int64)
     for row, (name, group) in enumerate(zip(names, groups.tolist(), strict=True)):
-        numbers = list(_NUMBER.finditer(name))
+        found = _LAST_NUMBER.fullmatch(name)
         # Not a hash: a number of so many digits counts nothing.
-        if numbers and len(numbers[-1].group()) <= 9:
-            last = numbers[-1]
-            key = (group, name[: last.start()], name[last.end() :])
+        if found and len(found[2]) <= 9:
+            key = (group, found[1], found[3])
             series[row] = stacks.setdefault(key, len(stacks))
-            place[row] = int(last.group())
+            place[row] = int(found[2])
     return series, place
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,7 +129,10 @@ class TestWithAModel:
             pick = next_picks(project, load_taught(project), 1, "entropy")[0]
             names = {image.name for image in project.images(Split.TRAIN)[:5]}
         assert "the model is unsure" in pick.reason
-        assert any(f"(nearest: {name})" in pick.reason for name in names)
+        # How it is said depends on how far it is, and that on the machine's arithmetic.
+        named = re.findall(r"im\d+\.png", pick.reason)
+        assert named
+        assert set(named) <= names
 
 
 class TestKeepingUp:
@@ -311,6 +316,7 @@ class TestKinds:
         (["a_f1_s3", "a_f2_s3"], [0, 0], [0, 1], [3, 3]),
         (["slice 9.png", "slice 10.png"], [0, 0], [0, 0], [9, 10]),
         (["heart", "lung"], [0, 1], [-1, -1], [0, 0]),
+        (["12", "13", "7b\n", "8b\n"], [0, 0, 0, 0], [0, 0, 1, 1], [12, 13, 7, 8]),
         (["0123456789012", "0123456789013"], [0, 0], [-1, -1], [0, 0]),
     ],
 )
