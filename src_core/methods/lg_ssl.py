@@ -20,6 +20,10 @@ stop-gradient on the prompts' features of unlabelled images; prediction by decod
 - Only pixels of which the teacher is sure count, and soft Dice stands beside the
   distillation as it stands beside the cross-entropy: with targets of 1-2 % of the
   picture a mean over pixels alone lets the background decide.
+- Where the teacher finds nothing it is sure of, it teaches nothing. A picture unlike
+  the labelled ones is mostly sure background to it, and a student that learns "not
+  there" from that finds less and less (``teach_absence`` lets it). Absence is learned
+  from masks that a person left empty.
 - The unlabelled terms wait for a burn-in, then ramp up. Their ramp is the loop's.
 - Decoder 2 is born from decoder 1 when unlabelled images join, and is then asked one
   prompt an image, decoder 1 all of them: until then a step costs what a supervised one
@@ -78,6 +82,9 @@ class LGSSL(Method):
         )
         dice: float = Field(1.0, ge=0, description="weight of Dice in the agreement")
         teacher: Literal["average", "self"] = "average"
+        teach_absence: bool = Field(
+            False, description="whether finding nothing teaches that nothing is there"
+        )
         stop_gradient: bool = Field(True, description="prompts learn from labels only")
         jitter: float = Field(1.0, ge=0, description="strength on the student's view")
         cutmix: Fraction = Field(0.5, description="chance of CutMix an image")
@@ -136,6 +143,8 @@ class LGSSL(Method):
             0, second, 0.5 * (sureness[second] + certainty(t2))
         )
         sure = counts * (sureness >= options.confidence)
+        if not options.teach_absence:
+            sure = sure * finds_something(for_first, sure)
         agreement = 0.5 * (
             self._agree(q1, for_first, sure) + self._agree(q2, for_second, sure[second])
         )
@@ -167,6 +176,24 @@ class LGSSL(Method):
         distilled = mean_over(pixels, sure)
         dice = pseudo_dice_loss(student, (teacher > 0).float(), sure)
         return distilled + self.options.dice * dice
+
+
+def finds_something(teacher: Tensor, sure: Tensor) -> Tensor:
+    """Tell of each pair whether the teacher is sure of any foreground at all.
+
+    Parameters
+    ----------
+    teacher : Tensor
+        (P, 1, H, W) logits.
+    sure : Tensor
+        The same shape, above 0 where a pixel counts.
+
+    Returns
+    -------
+    Tensor
+        (P, 1, 1, 1) bool.
+    """
+    return ((teacher > 0) & (sure > 0)).flatten(1).any(1).view(-1, 1, 1, 1)
 
 
 def one_prompt_an_image(image_of: Tensor, images: int, rng: Generator) -> Tensor:
