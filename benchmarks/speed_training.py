@@ -22,8 +22,8 @@ def step() -> list[Row]:
     ours.course.began = 0.0
     joined, alone, theirs = in_turns(
         lambda: ours._step(0.9),
-        lambda: supervised._step(0.1),
-        lambda: lvit._step(0.1),
+        lambda: supervised._step(0.9),
+        lambda: lvit._step(0.9),
         rounds=5,
     )
     # Eight images a step, four of them labelled where the unlabelled have joined.
@@ -99,7 +99,7 @@ def overhead() -> list[Row]:
         bare.optimiser.step()
 
     ours, theirs, draw, average = in_turns(
-        lambda: loop._step(0.1),
+        lambda: loop._step(0.9),
         plain,
         lambda: loop.sampler.draw(unlabelled=False),
         loop.method.after_step,
@@ -135,7 +135,7 @@ def _precision_and_layout() -> list[Row]:
     plain.device = Device(plain.device.torch, bf16=False)
     rowwise.method.to(memory_format=torch.contiguous_format)
     on, off, rows = in_turns(
-        *(lambda t=t: t._step(0.1) for t in (fast, plain, rowwise)), rounds=5
+        *(lambda t=t: t._step(0.9) for t in (fast, plain, rowwise)), rounds=5
     )
     kind = "bf16" if fast.device.bf16 else "float32, as is chosen here"
     return [
@@ -153,11 +153,11 @@ def _compiled() -> Row:
     started = time.perf_counter()
     try:
         other.method.net.encoder = torch.compile(other.method.net.encoder)
-        other._step(0.1)
+        other._step(0.9)
     except Exception as error:  # no C++ compiler: as on a clinician's machine
         return Row(f"torch.compile failed: {type(error).__name__}", 1.0, "off", 1.0)
     waited = time.perf_counter() - started
-    off, on = in_turns(lambda: training._step(0.1), lambda: other._step(0.1), rounds=7)
+    off, on = in_turns(lambda: training._step(0.9), lambda: other._step(0.9), rounds=7)
     beside = f"encoder by torch.compile, after {waited:.0f} s of compiling"
     return Row("a step, nothing compiled", off, beside, on)
 
@@ -224,6 +224,7 @@ def _caches() -> list[Row]:
     import torch
     from PIL import Image
 
+    from src_core.config import TextSettings
     from src_core.imaging.prepare import prepare
     from src_core.text import load_encoder
 
@@ -239,10 +240,7 @@ def _caches() -> list[Row]:
             prepare(picture, "yx", settings.frame)
 
     kept, decoded = in_turns(lambda: pool.squares[rows], decode, rounds=9)
-    encoder, numbers = (
-        load_encoder(settings_of(encoder="minilm").text),
-        itertools.count(),
-    )
+    encoder, numbers = load_encoder(TextSettings()), itertools.count()
     encoder.encode(["heart"])
     known, read = in_turns(
         lambda: encoder.encode(["heart"]),
