@@ -1,7 +1,7 @@
 """A whole project as one file, and back again.
 
 The archive is a plain zip without compression (chunks are compressed already):
-``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.json`` and
+``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.jsonl`` and
 ``references/``, which name patients to whoever has the hospital's archive.
 """
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _ROOTS: Final = ("images/", "models/", f"{REFERENCES}/")
-_FILES: Final = (FILE_NAME, groups.FILE_NAME)
+_MAPS: Final = (groups.FILE_NAME, groups.FIRST_FILE_NAME)
+_FILES: Final = (FILE_NAME, *_MAPS)
 _BLOCK: Final = 1 << 20
 
 
@@ -80,9 +81,8 @@ def _members(root: Path, copy: Path, names: bool) -> Iterator[tuple[Path, str]]:
         # A version gets its name when it is whole; a dot marks one in the making.
         if not version.name.startswith("."):
             yield from _walk(root, f"models/{version.name}")
-    if names and (root / groups.FILE_NAME).exists():
-        yield root / groups.FILE_NAME, groups.FILE_NAME
     if names:
+        yield from ((root / name, name) for name in _MAPS if (root / name).exists())
         yield from _walk(root, REFERENCES)
 
 

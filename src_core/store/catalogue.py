@@ -60,6 +60,11 @@ class Catalogue:
         with self._images.fresh():
             return sorted(self._members)
 
+    def member(self, group: str) -> Image | None:
+        """Return any one image of a group: what holds for a group holds for each."""
+        with self._images.fresh() as known:
+            return next((known[one] for one in self._members.get(group, ())), None)
+
     def group(self, group: str) -> list[Image]:
         """List a group's images; none where the group is empty or has no name."""
         with self._images.fresh() as known:

@@ -95,11 +95,11 @@ def check_group(catalogue: Catalogue, group: str, split: Split, name: str) -> No
     BadInputError
         It would let a patient's images be both learned from and tested on.
     """
-    others = catalogue.group(group)
-    if others and others[0].split != split:
+    other = catalogue.member(group)
+    if other is not None and other.split != split:
         raise BadInputError(
             f"'{name}' is for {split}, but other images of its group '{group}' are for "
-            f"{others[0].split}; a group is never divided: give all of it one split."
+            f"{other.split}; a group is never divided: give all of it one split."
         )
 
 
@@ -136,7 +136,9 @@ def save_mask(
             f"{what} was called empty on purpose and has {int(pixels.sum())} pixels; "
             "remove them, or save it as done."
         )
-    occupied = {key.removeprefix(prefix) for key in ledger.keys(f"{prefix}c/")}
+    occupied = {
+        key.removeprefix(prefix) for key in ledger.keys(f"{prefix}c/")
+    }
     chunks = masks.encode(pixels, occupied)
     return entries | {f"{prefix}{key}": data for key, data in chunks.items()}
 

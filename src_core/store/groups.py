@@ -1,30 +1,41 @@
 """Patients' names stay out of the ledger: pseudonyms, and the map beside it.
 
-The map is one 0600 file in the project's folder. Pseudonyms are numbered in order of
+The map is one 0600 file in the project's folder, a line of JSON a patient, so that one
+more costs one line however many there are. Pseudonyms are numbered in order of
 appearance, so they say nothing about a name, and one import gives the same ones again.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
-from typing import TYPE_CHECKING, Final
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
-from src_core.errors import BadInputError
-from src_core.files import write_private
+from src_core.errors import BadInputError, CorruptError
+from src_core.files import PRIVATE_FILE, clear_disk_errors, fsync_folder
 from src_core.store.guard import LIMITS, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-FILE_NAME: Final = "groups.json"
+    from src_core.store.catalogue import Catalogue
+
+FILE_NAME: Final = "groups.jsonl"
+FIRST_FILE_NAME: Final = "groups.json"
+"""What the first projects have: one JSON object, read beside the lines."""
+
 _SHAPE: Final = re.compile(r"anon-(\d{4,9})")
 _MAX_NAME: Final = 500
+_MAX_LINE: Final = 8 << 10
+_MAX_FILE: Final = 512 << 20
 
 
 class GroupMap:
-    """The pseudonyms of one project.
+    """The pseudonyms of one project; safe to share between threads.
 
     Parameters
     ----------
@@ -34,18 +45,22 @@ class GroupMap:
 
     def __init__(self, root: Path) -> None:
         self._path = root / FILE_NAME
+        self._first_path = root / FIRST_FILE_NAME
+        self._guard = threading.Lock()
         self._names: dict[str, str] | None = None  # pseudonym -> name
         self._pseudonyms: dict[str, str] = {}
+        self._whole = 0  # bytes of the file's whole lines
+        self._last = -1
 
-    def pseudonym(self, name: str, used: Iterable[str]) -> str:
+    def pseudonym(self, name: str, catalogue: Catalogue) -> str:
         """Return a group's pseudonym, a new one where the name is new.
 
         Parameters
         ----------
         name : str
             What the hospital calls the patient; a pseudonym stays as it is.
-        used : iterable of str
-            Pseudonyms in the ledger, which the map may have lost.
+        catalogue : Catalogue
+            Knows the pseudonyms in the ledger, which the map may have lost.
 
         Returns
         -------
@@ -56,41 +71,102 @@ class GroupMap:
         ------
         BadInputError
             When the name is too long.
+        CorruptError
+            When the map is not readable.
+        StoreError
+            When the disk is full; the map is as before.
         """
         name = name.strip()
         if not name or _SHAPE.fullmatch(name):
             return name
         if len(name) > _MAX_NAME:
             raise BadInputError(f"A group's name may have {_MAX_NAME} characters.")
-        names = self._load()
-        if name not in self._pseudonyms:
-            numbers = (_SHAPE.fullmatch(known) for known in {*names, *used})
-            last = max((int(found[1]) for found in numbers if found), default=0)
-            fresh = f"anon-{last + 1:04d}"
-            content = {**names, fresh: name}
-            write_private(self._path, json.dumps(content, indent=1).encode())
-            names[fresh] = name
-            self._pseudonyms[name] = fresh
-        return self._pseudonyms[name]
+        with self._guard:
+            names = self._load()
+            if name not in self._pseudonyms:
+                number = self._next(names, catalogue)
+                fresh = _pseudonym(number)
+                self._append(fresh, name)
+                self._last = number
+                names[fresh] = name
+                self._pseudonyms[name] = fresh
+            return self._pseudonyms[name]
 
     def name(self, pseudonym: str) -> str:
         """Return whom a pseudonym stands for; itself where the map does not say."""
-        return self._load().get(pseudonym, pseudonym)
+        with self._guard:
+            return self._load().get(pseudonym, pseudonym)
+
+    def _next(self, names: Iterable[str], catalogue: Catalogue) -> int:
+        """Return the number behind the last one."""
+        if self._last < 0:
+            known = map(_SHAPE.fullmatch, (*names, *catalogue.groups()))
+            self._last = max((int(found[1]) for found in known if found), default=0)
+        number = self._last + 1
+        # Somebody may have given or restored one since they were counted.
+        while catalogue.member(_pseudonym(number)) is not None:
+            number += 1
+        return number
+
+    def _append(self, pseudonym: str, name: str) -> None:
+        """Write one line, and wait for the disk."""
+        line = json.dumps({pseudonym: name}).encode() + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        with clear_disk_errors(self._path):
+            is_new = not self._path.exists()
+            descriptor = os.open(self._path, flags, PRIVATE_FILE)
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                # Behind the whole lines there may be one that was cut off: nobody was
+                # given its pseudonym.
+                file.truncate(self._whole)
+                file.seek(self._whole)
+                if file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            if is_new:
+                fsync_folder(self._path.parent)
+        self._whole += len(line)
 
     def _load(self) -> dict[str, str]:
         if self._names is None:
-            self._names = self._read()
-            self._pseudonyms = {name: key for key, name in self._names.items()}
+            names: dict[str, str] = {}
+            self._whole = 0
+            for part in (self._first(), *self._lines()):
+                names |= {key: str(name) for key, name in part.items()}
+            self._names = names
+            self._pseudonyms = {name: key for key, name in names.items()}
         return self._names
 
-    def _read(self) -> dict[str, str]:
-        if not self._path.exists():
+    def _first(self) -> dict[str, Any]:
+        """Read the one object of the first projects."""
+        if not self._first_path.exists():
             return {}
-        with self._path.open("rb") as file:
+        with self._first_path.open("rb") as file:
             data = file.read(LIMITS.document + 1)
-        content = parse_json(
-            data,
-            f"The map of patients '{self._path}' (put back a copy, or remove it to go "
-            "on without names)",
-        )
-        return {key: str(name) for key, name in content.items()}
+        return parse_json(data, _what(self._first_path))
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Read the whole lines, and count their bytes."""
+        if self._path.is_symlink():
+            raise CorruptError(f"{_what(self._path)} is a link; it was not followed.")
+        if not self._path.exists():
+            return
+        if self._path.stat().st_size > _MAX_FILE:
+            raise CorruptError(f"{_what(self._path)} is too long to be read.")
+        with self._path.open("rb") as file:
+            while (line := file.readline(_MAX_LINE)).endswith(b"\n"):
+                yield parse_json(line, _what(self._path))
+                self._whole += len(line)
+        if len(line) == _MAX_LINE:
+            raise CorruptError(f"{_what(self._path)} has a line that is too long.")
+
+
+def _pseudonym(number: int) -> str:
+    return f"anon-{number:04d}"
+
+
+def _what(path: Path) -> str:
+    return (
+        f"The map of patients '{path}' (put back a copy, or remove it to go on "
+        "without names)"
+    )

@@ -276,7 +276,7 @@ class Project(ProjectView):
 
     def _admitted(self, found: Image, group: str, split: Split, caption: str) -> Image:
         """Give an image that is new its identifier, its group and its split."""
-        pseudonym = self._groups.pseudonym(group, self._catalogue.groups())
+        pseudonym = self._groups.pseudonym(group, self._catalogue)
         changes.check_group(self._catalogue, pseudonym, split, found.name)
         return replace(
             found,
@@ -309,7 +309,7 @@ class Project(ProjectView):
         """
         self._check_writable()
         if group is not None:
-            group = self._groups.pseudonym(group, self._catalogue.groups())
+            group = self._groups.pseudonym(group, self._catalogue)
         change, entries = changes.update_image(
             self._catalogue,
             self.image(image),

@@ -221,7 +221,7 @@ def test_backup(project, tmp_path):
         (("init", "{project}"), "project"),
         (("train", "{project}", "--scheduler", "tcp://10.1.1.1:1"), "tls://"),
         (("train", "{project}", "--settings", "{none}"), "cannot be read"),
-        (("train", "{project}", "--settings", "{project}/groups.json"), "cannot be"),
+        (("train", "{project}", "--settings", "{project}/groups.jsonl"), "cannot be"),
     ],
 )
 def test_a_users_error_is_one_sentence_and_exit_2(

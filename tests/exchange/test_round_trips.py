@@ -333,7 +333,7 @@ def test_nothing_of_a_patient_is_in_the_project(project, tmp_path):
         tmp_path / "Geheim", VOLUME, **SECRETS, StudyInstanceUID="1.2.777.888"
     )
     with_mask(project, tmp_path / "Geheim", LIVER, "liver")
-    kept_apart = {project.references_dir, project.path / "groups.json"}
+    kept_apart = {project.references_dir, project.path / "groups.jsonl"}
     words = [word for value in SECRETS.values() for word in value.split("^")]
     for path in project.path.rglob("*"):
         if not path.is_file() or kept_apart & {path, path.parent}:

@@ -340,13 +340,43 @@ def test_a_ledger_elsewhere_is_not_opened(root, tmp_path):
         Project.open(root)
 
 
-def test_a_hostile_map_of_patients(root):
-    (root / "groups.json").write_bytes(b"[" * 10**6)
+MAPS = [
+    ("groups.json", b"[" * 10**6),
+    ("groups.jsonl", b"[" * 10**6),
+    ("groups.jsonl", b'{"anon-0001": "Doe"}\n[1]\n'),
+    ("groups.jsonl", b'{"anon-0001": "Doe"}\n\n{"anon-0002": "Roe"}\n'),
+    ("groups.jsonl", b'{"anon-0001": "' + b"x" * 9000 + b'"}\n'),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), MAPS)
+def test_a_hostile_map_of_patients(root, name, content):
+    (root / name).write_bytes(content)
     with (
         Project.open(root) as project,
         pytest.raises(CorruptError, match="The map of patients"),
     ):
         project.group_name("anon-0001")
+
+
+def test_a_map_of_patients_of_any_length_is_not_read(root):
+    with (root / "groups.jsonl").open("wb") as file:
+        file.truncate(1 << 40)
+    with Project.open(root) as project, pytest.raises(CorruptError, match="too long"):
+        project.group_name("anon-0001")
+
+
+def test_a_map_of_patients_that_leads_out_is_not_written(root, tmp_path):
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (root / "groups.jsonl").unlink()
+    (root / "groups.jsonl").symlink_to(outside)
+    with (
+        Project.open(root, mode="rw") as project,
+        pytest.raises(CorruptError, match="is a link"),
+    ):
+        project.update_image(IMAGE, group="Doe, Jane")
+    assert outside.read_text() == "mine"
 
 
 # ----------------------------------------------------------------------- journal

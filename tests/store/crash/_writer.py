@@ -54,6 +54,16 @@ def import_images(path: str, ack: int, count: int) -> None:
     os.write(ack, b"all 0 0\n")
 
 
+def import_patients(path: str, ack: int, first: int) -> None:
+    """Import images without end, each of a patient of its own; acknowledge each."""
+    with Project.open(path, mode="rw", who="ada") as project:
+        for n in range(first, first + 10**6):
+            image, _ = project.add_image(
+                pixels_of(n), name=f"i{n}", axes="yx", group=f"Patient {n}"
+            )
+            os.write(ack, f"new {n} {image.group}\n".encode())
+
+
 def race(path: str, ack: int, name: str, count: int) -> None:
     """Commit to one mask beside another process; take conflicts as they come."""
     with Ledger(f"{path}/ledger.sqlite", mode="rw") as ledger:
@@ -118,7 +128,10 @@ def _meet(path: str, name: str) -> None:
         pass
 
 
-ACTS = {act.__name__: act for act in (commit, import_images, race, take_turns, watch)}
+ACTS = {
+    act.__name__: act
+    for act in (commit, import_images, import_patients, race, take_turns, watch)
+}
 
 
 def _answer(line: str) -> None:
