@@ -295,7 +295,7 @@ class _Packing:
         ledger, at = self.project.ledger, self.project.position
         prefix = records.mask_prefix(image.id, target)
         chunks = {}
-        for key in ledger.keys(f"{prefix}c/", at):
+        for key in ledger.rewritten_keys(f"{prefix}c/", at):
             entry = ledger.newest(key, at)
             if entry is not None and entry.sha256 is not None:
                 sha256 = entry.sha256.hex()

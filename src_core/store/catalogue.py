@@ -1,4 +1,4 @@
-"""Images and targets in memory, kept up to date from the ledger's new entries only."""
+"""Images, targets and where masks stand, held in memory: only what is new is read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from src_core.store.ledger import Ledger
+    from src_core.store.rows import MaskRecord
 
 R = TypeVar("R", bound=Image | Target)
 
 
 class Catalogue:
-    """What a ledger says about images and targets at a position.
+    """What a ledger says about images, targets and masks at a position.
 
-    The two are read apart: to ask for one mask of 100,000, the targets are enough.
+    The three are read apart: to ask for one mask of 100,000, the targets are enough.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class Catalogue:
         self._members: dict[str, set[str]] = {}
         self._images = _Shelf(ledger, at, IMAGES, unpack_image, self._note)
         self._targets = _Shelf(ledger, at, TARGETS, unpack_target)
+        self._masks = _Masks(ledger, at)
 
     def images(self) -> list[Image]:
         """List every image, sorted by identifier."""
@@ -49,6 +51,10 @@ class Catalogue:
     def targets(self) -> list[Target]:
         """List every target, sorted by identifier."""
         return self._targets.sorted()
+
+    def masks(self) -> list[MaskRecord]:
+        """List where every mask stands, sorted by image and target."""
+        return self._masks.sorted()
 
     def with_hash(self, sha256: str) -> Image | None:
         """Return the image with these very pixels."""
@@ -132,3 +138,30 @@ class _Shelf(Generic[R]):
             if self._note is not None:
                 self._note(before, record)
         self._seen = head
+
+
+class _Masks:
+    """Where every mask stands: the ledger's rows are gone over once, not each time."""
+
+    def __init__(self, ledger: Ledger, at: int | None) -> None:
+        self._ledger, self._at = ledger, at
+        self._known: dict[tuple[str, str], MaskRecord] = {}
+        self._seen = 0
+        self._guard = threading.Lock()
+
+    def sorted(self) -> list[MaskRecord]:
+        """List the masks, in a list of the caller's own."""
+        with self._guard:
+            head = self._ledger.head if self._at is None else self._at
+            if head != self._seen:
+                before = len(self._known)
+                for record in self._ledger.masks(head, since=self._seen):
+                    self._known[record.image, record.target] = record
+                if self._seen and len(self._known) > before:
+                    self._known = dict(sorted(self._known.items(), key=_name))
+                self._seen = head
+            return list(self._known.values())
+
+
+def _name(item: tuple[tuple[str, str], object]) -> tuple[str, str]:
+    return item[0]

@@ -137,7 +137,7 @@ def save_mask(
             "remove them, or save it as done."
         )
     occupied = {
-        key.removeprefix(prefix) for key in ledger.keys(f"{prefix}c/")
+        key.removeprefix(prefix) for key in ledger.rewritten_keys(f"{prefix}c/")
     }
     chunks = masks.encode(pixels, occupied)
     return entries | {f"{prefix}{key}": data for key, data in chunks.items()}
@@ -250,7 +250,7 @@ def _covered(ledger: Ledger, old: Revision) -> Sequence[str]:
     """The keys that a revision's restoration may change."""
     if old.image is not None and old.target is not None:
         prefix = mask_prefix(old.image, old.target)
-        then, now = (ledger.keys(prefix, at) for at in (old.number, None))
+        then, now = (ledger.rewritten_keys(prefix, at) for at in (old.number, None))
         return sorted({*then, *now} - {prefix + NODE})
     if old.what == "create":
         return ()

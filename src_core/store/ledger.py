@@ -136,9 +136,18 @@ class Ledger:
         return Entry(key, row[2], row[0], row[1])
 
     def keys(self, prefix: str = "", at: int | None = None) -> list[str]:
-        """List the keys that have a value at a position, sorted."""
+        """List the keys that have a value at a position, sorted.
+
+        One pass over all that was ever written there; where few keys were written
+        often, such as a mask's chunks, `rewritten_keys` has them sooner.
+        """
         bounds = (prefix, _after(prefix), _position(at))
         return [row[0] for row in self.database.all(queries.LIVE, bounds)]
+
+    def rewritten_keys(self, prefix: str, at: int | None = None) -> list[str]:
+        """List what `keys` lists, in a time that does not grow with their history."""
+        bounds = (prefix, _after(prefix), _position(at))
+        return [row[0] for row in self.database.all(queries.HOPS, bounds)]
 
     def any_key(self, prefix: str = "", at: int | None = None) -> bool:
         """Whether any key with this prefix has a value."""
@@ -254,10 +263,15 @@ class Ledger:
         )
         return "" if row is None else str(row[0])
 
-    def masks(self, at: int | None = None) -> list[MaskRecord]:
-        """List every mask's newest revision at a position, in one indexed pass."""
-        rows = self.database.all(queries.MASKS, (_position(at),))
-        return [to_record(row) for row in rows]
+    def masks(self, at: int | None = None, *, since: int = 0) -> list[MaskRecord]:
+        """List the newest revision of every mask that changed after `since`.
+
+        Sorted by image and target; one pass along an index, or over what is newer.
+        """
+        query, values = queries.MASKS, [_position(at)]
+        if since:
+            query, values = queries.MASKS_SINCE, [*values, since]
+        return [to_record(row) for row in self.database.all(query, values)]
 
     # ---------------------------------------------------------------- writing
     def commit(

@@ -206,8 +206,8 @@ class ProjectView:
         )
 
     def masks(self, split: Split | None = None) -> list[MaskRecord]:
-        """List every mask at this position without its pixels, in one query."""
-        found = self.ledger.masks(self._at)
+        """List every mask at this position without its pixels."""
+        found = self._catalogue.masks()
         if split is None:
             return found
         kept = {image.id for image in self.images(split)}
@@ -231,7 +231,7 @@ class ProjectView:
                 f"There is no revision {revision}; the newest is {self.position}."
             )
         prefix = records.mask_prefix(image.id, target)
-        keys = self.ledger.keys(f"{prefix}c/", revision)
+        keys = self.ledger.rewritten_keys(f"{prefix}c/", revision)
         return masks.decode(
             self.ledger.read(prefix + records.NODE, revision),
             image.spatial_shape,
