@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lgssl_napari.desk import Desk
     from lgssl_napari.models import Answers, Heard
+    from lgssl_napari.opening import Opening
     from lgssl_napari.saving import Saving
     from src_core.types import Target
 
@@ -31,6 +32,8 @@ class Asking:
         Gets what is accepted.
     saving : Saving
         Guards what is not saved.
+    opening : Opening
+        Shows the mask of what was asked for.
     answers : Answers
         Asks the models.
     """
@@ -40,10 +43,11 @@ class Asking:
         desk: Desk,
         annotating: Annotating,
         saving: Saving,
+        opening: Opening,
         answers: Answers,
     ) -> None:
         self._desk, self._annotating, self._saving = desk, annotating, saving
-        self._answers = answers
+        self._opening, self._answers = opening, answers
         self._probability: NDArray[np.float32] | None = None
         self._ticket = 0
 
@@ -142,17 +146,17 @@ class Asking:
             return
         learn = f"{labelled} images are labelled: press Retrain" if labelled else ""
         draw = "draw it in a few images and save them, then press Retrain"
-        self._annotating.take_up(named)
+        self._opening.take_up(named)
         self._desk.say(f"There is no model yet; {learn or draw}.")
 
     def _show(self, heard: Heard) -> None:
         answer, ticket = heard.answer, self._ticket
-        self._probability = heard.probability
         self._desk.update_work(looking_at=None)
 
         def preview() -> None:
             if ticket != self._ticket:
                 return
+            self._probability = heard.probability
             self._desk.update(answer=answer)
             if answer.present:
                 self._draw(answer.cut)
@@ -160,7 +164,7 @@ class Asking:
                 self._desk.canvas.clear_preview()
 
         if answer.target is not None:
-            self._annotating.take_up(answer.target, preview)
+            self._opening.take_up(answer.target, preview)
         else:
             preview()
 
@@ -274,7 +278,7 @@ class Asking:
                     learned=answer.learned and same,
                 )
                 self._desk.update(answer=known)
-            self._annotating.take_up(
+            self._opening.take_up(
                 target,
                 lambda: self._desk.say(f"'{wording}' now means '{target.name}'."),
             )

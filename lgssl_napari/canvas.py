@@ -51,6 +51,16 @@ class Canvas(Protocol):
         """Emitted at each piece of a stroke on the annotation, before it is done."""
         ...
 
+    @property
+    def held(self) -> bool:
+        """Whether the person is drawing a stroke now."""
+        ...
+
+    @property
+    def released(self) -> SignalInstance:
+        """Emitted when the stroke is done, before it is in the annotation."""
+        ...
+
     def warm_up(self) -> None:
         """Import what drawing needs; may be called from any thread."""
         ...

@@ -9,10 +9,10 @@ from lgssl_napari.state import Level
 from src_core.types import MaskStatus, Split
 
 if TYPE_CHECKING:
-    from lgssl_napari.annotating import Annotating
     from lgssl_napari.asking import Asking
     from lgssl_napari.desk import Desk
     from lgssl_napari.models import Answers
+    from lgssl_napari.opening import Opening
     from src_core.acquire import Pick
 
 AHEAD = 12
@@ -26,7 +26,7 @@ class Choosing:
     ----------
     desk : Desk
         Shared state.
-    annotating : Annotating
+    opening : Opening
         Opens the image.
     asking : Asking
         Asks for the target that was picked.
@@ -37,11 +37,11 @@ class Choosing:
     def __init__(
         self,
         desk: Desk,
-        annotating: Annotating,
+        opening: Opening,
         asking: Asking,
         answers: Answers,
     ) -> None:
-        self._desk, self._annotating, self._asking = desk, annotating, asking
+        self._desk, self._opening, self._asking = desk, opening, asking
         self._answers = answers
         self._queue: list[Pick] = []
         self._seen: set[tuple[str, str]] = set()
@@ -60,7 +60,7 @@ class Choosing:
         train = (row.id for row in state.project.images if row.split is Split.TRAIN)
         first = untouched or next(train, state.project.images[0].id)
         reason = "nobody has labelled it yet" if untouched else ""
-        self._annotating.open(first, reason=reason, then=self._asking.follow)
+        self._opening.open(first, reason=reason, then=self._asking.follow)
 
     def next(self) -> None:
         """Open the image that teaches the model most."""
@@ -104,7 +104,7 @@ class Choosing:
             self._desk.say(f"This is the {end} image.", Level.INFO)
             return
         row = state.project.images[position]
-        self._annotating.open(row.id, then=self._asking.follow)
+        self._opening.open(row.id, then=self._asking.follow)
 
     def _at_hand(self) -> tuple[str, str]:
         work = self._desk.state.work
@@ -136,7 +136,7 @@ class Choosing:
 
     def _show(self, pick: Pick) -> None:
         image, target = self._wanted(pick)
-        self._annotating.open(image, target, why(pick), self._asking.follow)
+        self._opening.open(image, target, why(pick), self._asking.follow)
 
 
 def why(pick: Pick) -> str:

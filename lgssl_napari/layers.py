@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from lgssl_napari import looks
 from lgssl_napari.heats import HeatMap
+from lgssl_napari.holding import Holding
 from lgssl_napari.looks import (
     LABEL,
     PROPOSED,
@@ -67,6 +68,7 @@ class NapariCanvas:
     edited = Signal()
     drawing = Signal()
     stroked = Signal()
+    released = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -81,6 +83,12 @@ class NapariCanvas:
         self._shape: tuple[int, ...] = ()
         self._heat_wanted = False
         self._panes = Panes(viewer)
+        self._holding = Holding(viewer, self.released.emit)
+
+    @property
+    def held(self) -> bool:
+        """Whether the person is drawing a stroke now."""
+        return self._holding.now
 
     # ------------------------------------------------------------------- image
     def show_image(self, picture: Picture, mask: Mask, name: str, colour: int) -> None:

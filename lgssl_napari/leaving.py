@@ -56,9 +56,7 @@ class Leaving:
     def to(self, image: str, target: str = "") -> None:
         """Open an image for a target, by default for the one at hand."""
         parts = self._parts
-        self.image(
-            lambda: parts.annotating.open(image, target, then=parts.asking.follow)
-        )
+        self.image(lambda: parts.opening.open(image, target, then=parts.asking.follow))
 
     def by(self, step: int) -> None:
         """Open the image that is some places further in the list."""

@@ -11,6 +11,7 @@ from lgssl_napari.guiding import Guiding
 from lgssl_napari.judging import Judging
 from lgssl_napari.looking import Looking
 from lgssl_napari.neighbours import Neighbours
+from lgssl_napari.opening import Opening
 from lgssl_napari.past import Past
 from lgssl_napari.projects import Projects
 from lgssl_napari.recovery import Recovery
@@ -55,12 +56,13 @@ class Parts:
     ) -> None:
         self.annotating = Annotating(desk)
         self.saving = Saving(desk, self.annotating)
-        self.recovery = Recovery(desk, self.annotating)
-        self.past = Past(desk, self.annotating, self.saving)
-        self.asking = Asking(desk, self.annotating, self.saving, answers)
+        self.opening = Opening(desk, self.annotating, self.saving)
+        self.recovery = Recovery(desk, self.annotating, self.opening)
+        self.past = Past(desk, self.opening, self.saving)
+        self.asking = Asking(desk, self.annotating, self.saving, self.opening, answers)
         self.refining = Refining(desk, self.annotating, self.asking)
         self.neighbours = Neighbours(desk, self.annotating)
-        self.choosing = Choosing(desk, self.annotating, self.asking, answers)
+        self.choosing = Choosing(desk, self.opening, self.asking, answers)
         self.judging = Judging(desk, answers)
         self.guiding = Guiding(desk, self.annotating, self.choosing, answers)
         self.looking = Looking(

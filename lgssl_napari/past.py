@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lgssl_napari.annotating import Annotating
     from lgssl_napari.desk import Desk
+    from lgssl_napari.opening import Opening
     from lgssl_napari.saving import Saving
 
 
@@ -23,14 +23,14 @@ class Past:
     ----------
     desk : Desk
         Shared state.
-    annotating : Annotating
+    opening : Opening
         Shows what was brought back.
     saving : Saving
         Guards what is not saved.
     """
 
-    def __init__(self, desk: Desk, annotating: Annotating, saving: Saving) -> None:
-        self._desk, self._annotating, self._saving = desk, annotating, saving
+    def __init__(self, desk: Desk, opening: Opening, saving: Saving) -> None:
+        self._desk, self._opening, self._saving = desk, opening, saving
 
     def look_at(self, number: int) -> None:
         """Show a revision of this image in the preview; nothing changes."""
@@ -62,7 +62,7 @@ class Past:
 
         def done(_: Revision) -> None:
             self._desk.say(f"'{target.name}' is signed off by {who}.")
-            self._annotating.reload()
+            self._saving.leave(self._opening.reload)
 
         self._saving.leave(
             lambda: self._desk.run(
@@ -84,7 +84,7 @@ class Past:
             if revision.target and work.image and work.image.id == revision.image:
                 status = revision.status or MaskStatus.UNLABELLED
                 self._desk.mark(work.image.id, revision.target, status)
-            self._annotating.reload()
+            self._saving.leave(self._opening.reload)
 
         self._saving.leave(
             lambda: self._desk.run(

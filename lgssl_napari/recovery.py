@@ -10,6 +10,7 @@ from lgssl_napari.state import Choice
 if TYPE_CHECKING:
     from lgssl_napari.annotating import Annotating
     from lgssl_napari.desk import Desk
+    from lgssl_napari.opening import Opening
     from src_core.store import Pending
 
 
@@ -21,11 +22,13 @@ class Recovery:
     desk : Desk
         Shared state.
     annotating : Annotating
-        Shows what is brought back, and owns the journal.
+        Owns the journal.
+    opening : Opening
+        Shows what is brought back.
     """
 
-    def __init__(self, desk: Desk, annotating: Annotating) -> None:
-        self._desk, self._annotating = desk, annotating
+    def __init__(self, desk: Desk, annotating: Annotating, opening: Opening) -> None:
+        self._desk, self._annotating, self._opening = desk, annotating, opening
 
     def look(self) -> None:
         """Look into the journal of the open project."""
@@ -56,7 +59,7 @@ class Recovery:
             "Bring them back?",
             Choice(
                 "Bring them back",
-                lambda: self._annotating.bring_back(last.image, last.target),
+                lambda: self._opening.bring_back(last.image, last.target),
             ),
             Choice("Forget them", forget),
             Choice("Later", nothing),

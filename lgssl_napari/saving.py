@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psygnal import Signal
+
 from lgssl_napari.annotating import HISTORY, Proposal, Then, nothing
 from lgssl_napari.state import Choice, Level
 from src_core.errors import ConflictError
@@ -47,6 +49,9 @@ class Saving:
     annotating : Annotating
         The mask at hand.
     """
+
+    outdated = Signal()
+    """The mask that somebody else saved is to stand, and not the one at hand."""
 
     def __init__(self, desk: Desk, annotating: Annotating) -> None:
         self._desk, self._annotating = desk, annotating
@@ -203,7 +208,7 @@ class Saving:
             f"'{self._target_name()}' was changed by somebody else since you loaded "
             "it. The history keeps both; which one is to stand?",
             Choice("Mine", over_it),
-            Choice("Theirs", self._annotating.reload),
+            Choice("Theirs", self.outdated.emit),
             Choice("Go back", nothing),
         )
 

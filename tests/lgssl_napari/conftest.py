@@ -30,8 +30,10 @@ class FakeCanvas:
     edited = Signal()
     drawing = Signal()
     stroked = Signal()
+    released = Signal()
 
     def __init__(self) -> None:
+        self.held = False
         self.picture: Any = None
         self.drawn = np.zeros(SIZE, np.uint8)
         self.name = ""
@@ -126,6 +128,11 @@ class FakeCanvas:
         self.undo.append(self.drawn.copy())
         self.drawn[rows, columns] = value
         self.edited.emit()
+
+    def release(self) -> None:
+        """Lift the brush as a person would."""
+        self.held = False
+        self.released.emit()
 
     def scribble(self, *where: Any, kind: int) -> None:
         """Draw a stroke as a person would."""

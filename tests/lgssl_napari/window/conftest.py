@@ -106,3 +106,51 @@ def judged(panel, add_model, wait):
     panel.controller._parts.projects.refresh()
     wait(lambda: panel.judge.versions.topLevelItemCount() == 2)
     return panel
+
+
+class Brush:
+    """A hand on the mouse, over napari's canvas."""
+
+    def __init__(self, panel) -> None:
+        from qtpy.QtCore import QPoint
+        from qtpy.QtWidgets import QWidget
+
+        central = panel.window().centralWidget()
+        [self.canvas] = [
+            child
+            for child in central.findChildren(QWidget)
+            if "CanvasBackend" in type(child).__name__
+        ]
+        self.at = QPoint(self.canvas.width() // 2, self.canvas.height() // 2)
+
+    def press(self) -> None:
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.mouseMove(self.canvas, self.at)
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=self.at)
+
+    def move(self, by: int = 30) -> None:
+        from qtpy.QtCore import QPoint
+        from qtpy.QtTest import QTest
+
+        self.at += QPoint(by, 0)
+        QTest.mouseMove(self.canvas, self.at)
+        QTest.qWait(20)
+
+    def lift(self) -> None:
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=self.at)
+
+
+@pytest.fixture
+def brush(panel, wait):
+    """The annotation's brush in a person's hand, in a window that is seen."""
+    panel.window().show()
+    panel.controller.ask("heart")
+    wait(lambda: panel.controller.state.work.target and not panel.controller.state.busy)
+    layer = panel._viewer.layers["heart"]
+    layer.mode, layer.brush_size = "paint", 3
+    return Brush(panel)
