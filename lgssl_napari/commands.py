@@ -40,6 +40,16 @@ def try_sample(viewer: Viewer) -> None:
     panel_of(viewer).controller.try_sample()
 
 
+def add_files(viewer: Viewer) -> None:
+    """Ask for files and take them in."""
+    panel_of(viewer).header.choose()
+
+
+def close_project(viewer: Viewer) -> None:
+    """Go back to the start page."""
+    panel_of(viewer).controller.close_project()
+
+
 def take_layers(viewer: Viewer) -> None:
     """Take the files of the selected image layers into the project."""
     from src_core.errors import UserError
@@ -84,6 +94,11 @@ def retrain(viewer: Viewer) -> None:
 def show_results(viewer: Viewer) -> None:
     """Show what the newest model changed."""
     panel_of(viewer).show_results()
+
+
+def find_doubts(viewer: Viewer) -> None:
+    """List the finished masks that the model doubts."""
+    panel_of(viewer).find_doubts()
 
 
 def show_tour(viewer: Viewer) -> None:

@@ -237,12 +237,15 @@ class SegmentByText(QWidget):  # type: ignore[misc]
         calls |= {
             verb: press(button)
             for verb, button in (
+                ("add", self.header.add),
+                ("close", self.header.close),
                 ("anyway", self.answer.anyway),
                 ("wording", self.answer.keep),
                 ("target", self.answer.new),
                 ("beside", self.judge.beside),
                 ("back", self.judge.back),
                 ("answers", self.judge.answers),
+                ("doubts", self.plan.doubts),
                 ("look", self.history.look),
                 ("restore", self.history.restore),
             )
@@ -311,6 +314,11 @@ class SegmentByText(QWidget):  # type: ignore[misc]
     def show_results(self) -> None:
         """Turn to what the newest model changed."""
         self.tabs.setCurrentIndex(PAGES.index("Results"))
+
+    def find_doubts(self) -> None:
+        """Turn to the plan, and list the finished masks that the model doubts."""
+        self.tabs.setCurrentIndex(PAGES.index("Plan"))
+        self._safely(self.controller.doubt)()
 
     def _turned(self, page: int) -> None:
         """Read the results when their page is turned to; they may be newer."""

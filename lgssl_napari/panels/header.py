@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog
 from superqt import QElidingLabel
 
+from lgssl_napari.panels.keys import key_button
 from lgssl_napari.panels.parts import column, row
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ class Header:
 
     def __init__(self) -> None:
         self.name = QElidingLabel()
-        self.add = QPushButton("Add files…")
-        self.add.setToolTip(
-            "Pictures, or a table (.csv) of pictures, masks and targets."
+        self.add = key_button(
+            "Add files…",
+            "add",
+            "Pictures, or a table (.csv) of pictures, masks and targets.",
         )
-        self.close = QPushButton("Close")
-        self.close.setToolTip("Close the project; the start page comes back.")
+        self.close = key_button(
+            "Close", "close", "Close the project; the start page comes back."
+        )
         self.widget = column(row(self.name, self.add, self.close, stretch_first=True))
-        self.add.clicked.connect(lambda: self._choose())
+        self.add.clicked.connect(lambda: self.choose())
         self.close.clicked.connect(lambda: self.close_wanted.emit())
 
     def show(self, state: PanelState) -> None:
@@ -44,7 +47,8 @@ class Header:
         self.name.setToolTip(str(project.path))
         self.add.setEnabled(not project.read_only)
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
+        """Ask for files."""
         chosen, _ = QFileDialog.getOpenFileNames(self.widget, "Add files")
         if chosen:
             self.files_chosen.emit([Path(name) for name in chosen])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QAbstractButton, QWidget
 
 KEYS: dict[str, str] = {
+    "add": "Shift+I",
+    "close": "F4",
     "ask": "Q",
     "accept": "K",
     "anyway": "Shift+H",
@@ -48,6 +50,7 @@ KEYS: dict[str, str] = {
     "beside": "Shift+C",
     "back": "Shift+D",
     "answers": "Shift+T",
+    "doubts": "Shift+E",
     "look": "Shift+K",
     "restore": "Shift+Z",
 }

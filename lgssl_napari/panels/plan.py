@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtWidgets import QPushButton
 
 from lgssl_napari.panels.curve import Curves
 from lgssl_napari.panels.judge import ID, fill, table
+from lgssl_napari.panels.keys import key_button
 from lgssl_napari.panels.parts import column, say, text
 from lgssl_napari.plot import DICE, Line
 
@@ -30,8 +30,11 @@ class PlanPanel:
     def __init__(self) -> None:
         self.sentence = text()
         self.curves = Curves()
-        self.doubts = QPushButton("Find masks that the model doubts")
-        self.doubts.setToolTip("Done masks on which it is sure of another opinion.")
+        self.doubts = key_button(
+            "Find masks that the model doubts",
+            "doubts",
+            "Done masks on which it is sure of another opinion.",
+        )
         self.none = text("The model agrees with every finished mask.")
         self.doubted, self.alike, self.groups = (
             table("Image", words, stretch=1)

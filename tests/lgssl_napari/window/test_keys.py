@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 
-def test_no_key_is_one_of_naparis_own() -> None:
+
+def test_no_key_is_one_of_naparis_own(make_napari_viewer) -> None:
+    from napari._app_model import get_app_model
     from napari.settings import get_settings
     from qtpy.QtGui import QKeySequence
 
@@ -18,6 +22,10 @@ def test_no_key_is_one_of_naparis_own() -> None:
         for key in keys
     }
     assert len(taken) > 40
+    make_napari_viewer()
+    menus = {plain(str(key.keybinding)) for key in get_app_model().keybindings}
+    assert {"Ctrl+O", "Ctrl+W"} <= menus
+    taken |= menus
     ours = [plain(key) for key in KEYS.values()]
     assert all(ours)
     assert len(set(ours)) == len(ours)
@@ -68,3 +76,48 @@ def test_keys_work_in_the_window_and_stay_letters_in_a_field(
     qtbot.keyClick(window, Qt.Key.Key_P)  # napari's own: paint
     layer = panel._viewer.layers["left lung"]
     wait(lambda: str(layer.mode) == "paint", 5)
+
+
+@pytest.fixture
+def listens(panel, qtbot, wait) -> None:
+    """The panel's window is seen, and listens to keys."""
+    panel.window().show()
+    panel.window().activateWindow()
+    wait(lambda: panel.window().isActiveWindow(), 5)
+
+
+def test_files_are_added_and_the_project_closed_by_keys(
+    panel, listens, qtbot, wait, monkeypatch, tmp_path
+) -> None:
+    from PIL import Image
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QFileDialog
+
+    picture = tmp_path / "new.png"
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(picture)
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileNames", lambda *_: ([str(picture)], "")
+    )
+    qtbot.keyClick(panel.window(), Qt.Key.Key_I, Qt.KeyboardModifier.ShiftModifier)
+    wait(lambda: panel.images.all.text() == "All images (5)")
+    qtbot.keyClick(panel.window(), Qt.Key.Key_F4)
+    wait(lambda: panel.pages.currentIndex() == 0)
+    assert panel.controller.state.project is None
+    qtbot.keyClick(panel.window(), Qt.Key.Key_I, Qt.KeyboardModifier.ShiftModifier)
+    assert panel.controller.state.question is None
+
+
+def test_doubts_are_asked_for_by_a_key_where_their_page_is_seen(
+    panel, listens, qtbot, wait
+) -> None:
+    from qtpy.QtCore import Qt
+
+    asked = []
+    panel.plan.doubts_wanted.connect(lambda: asked.append(panel.tabs.currentIndex()))
+    shift = Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(panel.window(), Qt.Key.Key_E, shift)
+    panel.tabs.setCurrentIndex(3)
+    qtbot.keyClick(panel.window(), Qt.Key.Key_E, shift)
+    assert asked == [3]
+    wait(lambda: panel.controller.state.doubted == ())
+    assert panel.plan.none.isVisible()

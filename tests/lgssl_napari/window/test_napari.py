@@ -34,7 +34,10 @@ def test_commands_reach_the_panel_that_is_open(judged, wait, monkeypatch) -> Non
     commands.show_tour(viewer)
     assert judged.controller.state.tour == 2  # an image is open already
     done = []
-    for verb in ("save", "next_image", "retrain", "try_sample"):
+    monkeypatch.setattr(judged.header, "choose", lambda: done.append("add"))
+    for verb in (
+        *("save", "next_image", "retrain", "try_sample", "close_project", "doubt"),
+    ):
         monkeypatch.setattr(
             judged.controller, verb, lambda *_, verb=verb, **__: done.append(verb)
         )
@@ -48,9 +51,16 @@ def test_commands_reach_the_panel_that_is_open(judged, wait, monkeypatch) -> Non
         commands.retrain,
         commands.try_sample,
         commands.open_project,
+        commands.add_files,
+        commands.close_project,
+        commands.find_doubts,
     ):
         command(viewer)
-    assert done == ["save", "next_image", "retrain", "try_sample", "open"]
+    assert judged.tabs.currentIndex() == 3
+    assert done == [
+        *("save", "next_image", "retrain", "try_sample", "open", "add"),
+        *("close_project", "doubt"),
+    ]
 
 
 def test_napari_offers_the_panel_and_the_samples(make_napari_viewer) -> None:
