@@ -286,6 +286,7 @@ class _Import:
                 self._take(job, decoded)
                 done += 1
                 options.notify(done + intake.known, total)
+        self._project.remember_images()
         options.notify(total, total)
         return intake
 

@@ -47,7 +47,7 @@ class Homes:
     """
 
     def __init__(self, project: Project) -> None:
-        self._kind = {image.id: kind_of(image) for image in project.images()}
+        self._images = {image.id: image for image in project.images()}
         self._drawn: dict[str, set[Kind]] = {}
         for mask in project.masks():
             if mask.status is MaskStatus.DONE:
@@ -55,8 +55,9 @@ class Homes:
 
     def draw(self, image: str, target: str) -> None:
         """Take in that a target was drawn in an image."""
-        if image in self._kind:
-            self._drawn.setdefault(target, set()).add(self._kind[image])
+        if image in self._images:
+            kind = kind_of(self._images[image])
+            self._drawn.setdefault(target, set()).add(kind)
 
     def fitting(
         self, kinds: Sequence[Kind], targets: Sequence[Target]

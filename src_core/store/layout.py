@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REFERENCES: Final = "references"
+CACHE: Final = "cache"
 FOLDERS: Final = (
-    *("images", "models", "jobs", "logs", "cache", "journal", "tmp"),
-    REFERENCES,
+    *("images", "models", "jobs", "logs", "journal", "tmp"),
+    *(CACHE, REFERENCES),
 )
 _UNFINISHED: Final = f"{FILE_NAME}.new"
 

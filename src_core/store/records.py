@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from src_core.errors import BadInputError, CorruptError
@@ -28,7 +29,8 @@ _AXES: Final = re.compile("c?z?yx")
 _DTYPE: Final = re.compile("bool|u?int(8|16|32|64)|float(16|32|64)")
 _N = TypeVar("_N", int, float)
 # A dictionary answers sooner than an enumeration's constructor.
-_SPLIT: Final = {str(split): split for split in Split}
+SPLITS: Final = {str(split): split for split in Split}
+_TEXTS: Final = itemgetter("name", "sha256", "unit", "orientation", "group", "caption")
 _MAX_SLUG: Final = 80
 _MAX_TEXT: Final = 2_000
 
@@ -154,7 +156,7 @@ def unpack_image(key: str, data: bytes) -> Image:
     """
     try:
         fields = attributes(data, key)["image"]
-        axes, dtype, shape, spacing, origin, direction = _grid(
+        axes, dtype, shape, spacing, origin, direction = grid(
             fields["axes"],
             fields["dtype"],
             tuple(fields["shape"]),
@@ -162,20 +164,21 @@ def unpack_image(key: str, data: bytes) -> Image:
             tuple(fields["origin"]),
             tuple(fields["direction"]) if "direction" in fields else None,
         )
+        name, sha256, unit, orientation, group, caption = _texts(_TEXTS(fields))
         return Image(
             id=_identifier(key, IMAGES),
-            name=_text(fields["name"]),
-            sha256=_text(fields["sha256"]),
+            name=name,
+            sha256=sha256,
             axes=axes,
             shape=shape,
             dtype=dtype,
             spacing=spacing,
-            unit=_text(fields["unit"]),
+            unit=unit,
             origin=origin,
-            orientation=_text(fields["orientation"]),
-            group=_text(fields["group"]),
-            split=_SPLIT[fields["split"]],
-            caption=_text(fields["caption"]),
+            orientation=orientation,
+            group=group,
+            split=SPLITS[fields["split"]],
+            caption=caption,
             direction=direction,
             modality=_text(fields.get("modality", "")),
         )
@@ -217,7 +220,7 @@ def _identifier(key: str, folder: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _grid(
+def grid(
     axes: Any,
     dtype: Any,
     shape: tuple[Any, ...],
@@ -245,6 +248,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _texts(values: tuple[Any, ...]) -> tuple[str, ...]:
+    if set(map(type, values)) != {str}:
+        raise TypeError(values)
+    return values
 
 
 def _known(value: Any, pattern: re.Pattern[str]) -> str:

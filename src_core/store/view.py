@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src_core.errors import BadInputError, NotFoundError
+from src_core.errors import BadInputError, CorruptError, NotFoundError
 from src_core.store import documents, images, masks, records
 from src_core.store.catalogue import Catalogue
 from src_core.store.groups import GroupMap
 from src_core.store.guard import contained, is_id
-from src_core.store.layout import REFERENCES
+from src_core.store.layout import CACHE, REFERENCES
 from src_core.store.ledger import Ledger
 from src_core.store.masks import Mask
 from src_core.store.rows import Effort
@@ -47,7 +47,7 @@ class ProjectView:
         self.path = path
         self.ledger = ledger
         self._at = at
-        self._catalogue = Catalogue(ledger, at)
+        self._catalogue = Catalogue(ledger, at, path / CACHE)
         self._groups = GroupMap(path)
 
     @property
@@ -97,7 +97,7 @@ class ProjectView:
     @property
     def cache_dir(self) -> Path:
         """What can be made again (0700)."""
-        return contained(self.path, "cache")
+        return contained(self.path, CACHE)
 
     # ----------------------------------------------------------------- images
     def images(self, split: Split | None = None) -> list[Image]:
@@ -340,7 +340,13 @@ class ProjectView:
     def _all_images(self) -> list[Image]:
         """List the images, once the targets were found to be readable too."""
         self.targets()
-        return self.images()
+        images = Catalogue(self.ledger, self._at).images()
+        if images != self.images():
+            raise CorruptError(
+                f"What '{self.path / CACHE}' remembers of the images is not what the "
+                "ledger says; delete that folder."
+            )
+        return images
 
     def _image_record(self, identifier: str) -> Image | None:
         if not is_id(identifier):
