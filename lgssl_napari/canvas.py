@@ -81,6 +81,16 @@ class Canvas(Protocol):
         """
         ...
 
+    def show_window(self, window: str) -> None:
+        """Show CT in a window; images of another kind stay as they are.
+
+        Parameters
+        ----------
+        window : str
+            A preset of :data:`src_core.imaging.windows.PRESETS`.
+        """
+        ...
+
     def set_annotation(self, mask: Mask, name: str, colour: int) -> None:
         """Replace the annotation as something new that cannot be undone.
 

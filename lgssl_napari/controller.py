@@ -271,6 +271,10 @@ class Controller:
         """Choose how strokes are used."""
         self._parts.refining.choose(method, whole, at_each_stroke)
 
+    def choose_window(self, window: str) -> None:
+        """Show CT in a window where the target at hand is looked for."""
+        self._parts.windowing.choose(window)
+
     def show_neighbours(self, visible: bool) -> None:
         """Show the saved masks of the other targets, or hide them."""
         self._parts.neighbours.show(visible)

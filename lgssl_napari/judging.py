@@ -12,6 +12,7 @@ from lgssl_napari.lanes import Lane
 from lgssl_napari.models import opened
 from lgssl_napari.results import Changed, Judgement
 from lgssl_napari.state import Picture
+from lgssl_napari.windowing import window_of
 from src_core.metrics import dice
 
 if TYPE_CHECKING:
@@ -163,7 +164,8 @@ def see(
     project: Project, answers: Answers, versions: list[str], image: Image, target: str
 ) -> Seen:
     """Read an image and its truth, and ask the versions for theirs."""
-    picture = Picture(image, np.asarray(project.pixels(image)[...]))
+    pixels = np.asarray(project.pixels(image)[...])
+    picture = Picture(image, pixels, window_of(project.target(target)))
     truth = _truth(project, image, target)
     panes = [
         Pane(f"{version}: {dice(mask, truth):.2f}", mask)

@@ -82,6 +82,7 @@ class NapariCanvas:
         self._probability: NDArray[np.float32] | None = None
         self._shape: tuple[int, ...] = ()
         self._heat_wanted = False
+        self._window = ""
         self._panes = Panes(viewer)
         self._holding = Holding(viewer, self.released.emit)
 
@@ -105,7 +106,8 @@ class NapariCanvas:
         self.set_neighbours(mask, ())
         layer = self._pictures.fill(picture)
         if not layer.rgb:
-            shade(layer, image.modality, name)
+            shade(layer, image.modality, picture.window)
+        self._window = picture.window
         self._pictures.show_only(layer)
         self.set_annotation(mask, name, colour)
         for other in self._made():
@@ -127,6 +129,14 @@ class NapariCanvas:
             if self._masks.find(role, ndim) is None:
                 self._masks.make(role, ndim)
                 return
+
+    def show_window(self, window: str) -> None:
+        """Show CT in another window; what the person set by hand stays in the same."""
+        layer = self._pictures.shown
+        if self._place.modality != "CT" or window == self._window or layer is None:
+            return
+        self._window = window
+        shade(layer, "CT", window)
 
     def clear(self) -> None:
         """Remove the layers that were made here."""

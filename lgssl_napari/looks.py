@@ -132,7 +132,7 @@ def for_display(
 
 
 def black_and_white(
-    pixels: NDArray[np.generic], modality: str, target: str
+    pixels: NDArray[np.generic], modality: str, window: str = ""
 ) -> tuple[float, float] | None:
     """Return the values to show as black and white; None where the data's own do.
 
@@ -141,14 +141,14 @@ def black_and_white(
     pixels : ndarray
         Without colours.
     modality : str
-        CT is shown in the window that a target is looked for with.
-    target : str
-        Its name, or ``""``.
+        CT is shown in a window.
+    window : str
+        Its preset; ``""`` for the usual one.
     """
-    from src_core.imaging.windows import PRESETS, preset_for
+    from src_core.imaging.windows import DEFAULT, PRESETS
 
     if modality == "CT":
-        return PRESETS[preset_for(target)]
+        return PRESETS[window or DEFAULT]
     if pixels.dtype == np.uint8 or not pixels.size:
         return None
     sample = pixels.reshape(-1)[:: max(1, pixels.size // LOOKED_AT)]
@@ -156,9 +156,9 @@ def black_and_white(
     return (float(low), float(high)) if low < high else None
 
 
-def shade(layer: Image, modality: str, target: str) -> None:
+def shade(layer: Image, modality: str, window: str) -> None:
     """Show an image layer between :func:`black_and_white`."""
-    limits = black_and_white(np.asarray(layer.data), modality, target)
+    limits = black_and_white(np.asarray(layer.data), modality, window)
     if limits is None:
         layer.reset_contrast_limits()
         return

@@ -13,6 +13,7 @@ import numpy as np
 
 from lgssl_napari.annotating import HISTORY, Then, nothing
 from lgssl_napari.state import Picture, WorkState
+from lgssl_napari.windowing import window_of
 from src_core.types import MaskStatus
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Opening:
                 scribbling=replace(self._desk.state.work.scribbling, kind=0),
             )
             self._desk.update(work=work, answer=None, question=None, comparing="")
-            self._show(loaded, picture)
+            self._show(loaded, replace(picture, window=window_of(target)))
             then()
 
         done = self._unless_drawn_on(
@@ -187,6 +188,7 @@ class Opening:
             self._desk.canvas.show_image(picture, loaded.mask, name, colour)
         else:
             self._desk.canvas.set_annotation(loaded.mask, name, colour)
+            self._desk.canvas.show_window(window_of(target))
         self._desk.update_work(
             status=loaded.status,
             revision=loaded.revision,

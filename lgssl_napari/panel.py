@@ -166,6 +166,7 @@ class SegmentByText(QWidget):  # type: ignore[misc]
             (self.mask.save_wanted, verbs.save),
             (self.mask.empty_wanted, verbs.mark_empty),
             (self.mask.others_wanted, verbs.show_neighbours),
+            (self.mask.window_chosen, verbs.choose_window),
             (self.mask.strokes.scribbled, verbs.scribble),
             (self.mask.strokes.refined, verbs.refine),
             (self.mask.strokes.cleared, verbs.clear_strokes),

@@ -121,7 +121,7 @@ class Panes:
         shades = dict(zip(names, (*SHADES, *[UNKNOWN] * len(panes)), strict=False))
         paint_in(masks, shades, names)
         if not is_rgb:
-            shade(image, picture.image.modality, "")
+            shade(image, picture.image.modality, picture.window)
         for layer in (image, masks):
             settle(layer, for_layer(self.place, layer.ndim))
             set_visible(layer, True)

@@ -19,6 +19,7 @@ from lgssl_napari.refining import Refining
 from lgssl_napari.saving import Saving
 from lgssl_napari.tour import Tour
 from lgssl_napari.training import EngineLike, Training
+from lgssl_napari.windowing import Windowing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ class Parts:
         self.past = Past(desk, self.opening, self.saving)
         self.asking = Asking(desk, self.annotating, self.saving, self.opening, answers)
         self.refining = Refining(desk, self.annotating, self.asking)
+        self.windowing = Windowing(desk)
         self.neighbours = Neighbours(desk, self.annotating)
         self.choosing = Choosing(desk, self.opening, self.asking, answers)
         self.judging = Judging(desk, answers)

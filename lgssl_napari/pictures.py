@@ -55,6 +55,11 @@ class PictureLayers:
         self._keep((is_rgb, len(scale)), layer)
         return layer
 
+    @property
+    def shown(self) -> Image | None:
+        """The one that is seen; None where none is, or the person hid it."""
+        return next((one for one in self._layers.values() if one.visible), None)
+
     def show_only(self, layer: Image) -> None:
         """Show one, and hide the layers of other kinds."""
         for other in self._layers.values():

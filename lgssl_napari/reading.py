@@ -97,7 +97,7 @@ def _image(sources: Sequence[Source]) -> LayerData:
         "metadata": {KEPT: place},
         **arguments(place, pixels.ndim - is_rgb, before),
     }
-    window = first.window or black_and_white(pixels, first.modality, "")
+    window = first.window or black_and_white(pixels, first.modality)
     if window and not is_rgb:
         about["contrast_limits"] = window
     return pixels, about, "image"

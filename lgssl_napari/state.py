@@ -65,10 +65,13 @@ class Picture:
         Name, axes and spacing.
     pixels : ndarray
         With the axes ``image.axes``.
+    window : str
+        The preset that CT is shown in; ``""`` for the usual one.
     """
 
     image: Image
     pixels: NDArray[np.generic]
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ class Header:
     def __init__(self) -> None:
         self.name = QElidingLabel()
         self.add = key_button(
-            "Add files…",
+            "Add…",
             "add",
-            "Pictures, or a table (.csv) of pictures, masks and targets.",
+            "Take in pictures, or a table (.csv) of pictures, masks and targets.",
         )
         self.close = key_button(
             "Close", "close", "Close the project; the start page comes back."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from magicgui.widgets import ComboBox, Container
 from psygnal import Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QWidget
 
@@ -12,9 +13,16 @@ from lgssl_napari.panels.keys import key_box, key_button
 from lgssl_napari.panels.parts import GAP, column, folded, row, say, text
 from lgssl_napari.panels.review import ReviewPanel
 from lgssl_napari.panels.strokes import StrokesPanel
+from src_core.imaging.windows import PRESETS, preset_for
 
 if TYPE_CHECKING:
     from lgssl_napari.state import PanelState
+    from src_core.types import Target
+
+WINDOW = (
+    "What is black and white where this target is looked for, by you and by the model. "
+    "A model goes on with the window that it was trained with."
+)
 
 
 class MaskPanel:
@@ -24,12 +32,17 @@ class MaskPanel:
     save_wanted = Signal()
     empty_wanted = Signal()
     others_wanted = Signal(bool)
+    window_chosen = Signal(str)
     next_wanted = Signal()
     next_after_save = Signal(bool)
 
     def __init__(self) -> None:
         self.title = text(bold=True)
         self.status = text()
+        self.window = ComboBox(label="CT window", tooltip=WINDOW, choices=[("", "")])
+        self._windows_for: Target | None = None
+        self._window_row = Container(widgets=[self.window])
+        self._window_row.native.layout().setContentsMargins(0, 0, 0, 0)
         self.edits = {
             name: key_button(edit.label, name, edit.tip) for name, edit in EDITS.items()
         }
@@ -56,6 +69,7 @@ class MaskPanel:
         self.widget = column(
             self.title,
             self.status,
+            self._window_row.native,
             self.corrections,
             self.strokes.widget,
             self.review.widget,
@@ -69,6 +83,7 @@ class MaskPanel:
         self.save.clicked.connect(lambda: self.save_wanted.emit())
         self.empty.clicked.connect(lambda: self.empty_wanted.emit())
         self.others.toggled.connect(lambda on: self.others_wanted.emit(bool(on)))
+        self.window.changed.connect(self._choose_window)
         self.next.clicked.connect(lambda: self.next_wanted.emit())
         self.follow.toggled.connect(lambda on: self.next_after_save.emit(bool(on)))
 
@@ -92,8 +107,26 @@ class MaskPanel:
         can_save = work.image is not None and not (project and project.read_only)
         for button in (self.save, self.empty):
             button.setEnabled(can_save)
+        is_ct = work.image is not None and work.image.modality == "CT"
+        self._window_row.native.setVisible(is_ct and target is not None)
+        self.window.enabled = can_save
+        if is_ct and target is not None and target is not self._windows_for:
+            self._windows_for = target
+            self._offer_windows(target)
         self.strokes.show(state)
         self.review.show(state)
+
+    def _offer_windows(self, target: Target) -> None:
+        by_words = preset_for(" ".join((target.name, *target.wordings[:1])))
+        with self.window.changed.blocked():
+            self.window.choices = [
+                (f"By its name: {by_words}", ""),
+                *((preset.capitalize(), preset) for preset in PRESETS),
+            ]
+            self.window.value = target.window
+
+    def _choose_window(self, window: str) -> None:
+        self.window_chosen.emit(window)
 
     def _grid(self) -> QWidget:
         box = QWidget()

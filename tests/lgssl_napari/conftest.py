@@ -47,6 +47,7 @@ class FakeCanvas:
         self.visible_plane: int | None = None
         self.neighbours: tuple[Any, ...] = ()
         self.panes: tuple[Any, ...] = ()
+        self.window = ""
 
     def warm_up(self) -> None:
         self.warm = True
@@ -60,7 +61,11 @@ class FakeCanvas:
         self.picture, self.preview, self.panes = picture, None, ()
         self.disagreement = None
         self.drawn_strokes = np.zeros(mask.shape, np.uint8)
+        self.window = picture.window
         self.set_annotation(mask, name, colour)
+
+    def show_window(self, window: str) -> None:
+        self.window = window
 
     def set_annotation(self, mask: np.ndarray, name: str, colour: int) -> None:
         self.drawn, self.name, self.undo = mask.copy(), name, []

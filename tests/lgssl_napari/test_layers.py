@@ -35,6 +35,13 @@ def canvas(viewer):
     return made
 
 
+def ct(window: str) -> Picture:
+    """Return a slice in Hounsfield units, to be shown in a window."""
+    pixels = np.linspace(-1000, 3000, 24 * 32).reshape(24, 32).astype(np.int16)
+    image = Image("a", "a", "", "yx", (24, 32), "int16", (1.0, 1.0), modality="CT")
+    return Picture(image, pixels, window)
+
+
 def show(canvas, shown: Picture) -> None:
     """Show a picture on which nobody has drawn."""
     empty = np.zeros(shown.image.spatial_shape, np.uint8)
@@ -325,23 +332,39 @@ def test_the_name_of_what_is_drawn_stands_under_the_cursor(viewer, canvas) -> No
 
 
 @pytest.mark.parametrize(
-    ("modality", "target", "limits"),
-    [
-        ("CT", "", (-160.0, 240.0)),
-        ("CT", "left lung", (-1350.0, 150.0)),
-        ("CT", "third rib", (-450.0, 1050.0)),
-    ],
+    ("window", "limits"),
+    [("", (-160.0, 240.0)), ("lung", (-1350.0, 150.0)), ("bone", (-450.0, 1050.0))],
 )
-def test_ct_is_shown_in_the_window_of_the_target(
-    viewer, modality, target, limits
-) -> None:
-    canvas = NapariCanvas(viewer)
-    pixels = np.linspace(-1000, 3000, 24 * 32).reshape(24, 32).astype(np.int16)
-    image = Image("a", "a", "", "yx", (24, 32), "int16", (1.0, 1.0), modality=modality)
+def test_ct_is_shown_in_its_window(viewer, window, limits) -> None:
+    canvas, empty = NapariCanvas(viewer), np.zeros((24, 32), np.uint8)
     for _ in range(2):  # in a new layer, and in one that is filled again
-        empty = np.zeros((24, 32), np.uint8)
-        canvas.show_image(Picture(image, pixels), empty, target, 0)
+        canvas.show_image(ct(window), empty, "", 0)
         assert tuple(viewer.layers[0].contrast_limits) == limits
+
+
+def test_another_window_is_shown_at_once_and_by_hand_it_stays(viewer) -> None:
+    canvas, empty = NapariCanvas(viewer), np.zeros((24, 32), np.uint8)
+    canvas.show_image(ct("lung"), empty, "left lung", 0)
+    image = viewer.layers[0]
+    image.contrast_limits = (-900.0, -100.0)
+    canvas.show_window("lung")
+    assert tuple(image.contrast_limits) == (-900.0, -100.0)
+    canvas.show_window("bone")
+    assert tuple(image.contrast_limits) == (-450.0, 1050.0)
+    show(canvas, picture(dtype="uint16"))
+    before = tuple(viewer.layers[0].contrast_limits)
+    canvas.show_window("brain")
+    assert tuple(viewer.layers[0].contrast_limits) == before
+
+
+def test_panes_of_ct_are_in_the_window_of_their_target(viewer) -> None:
+    from lgssl_napari.canvas import Pane
+
+    canvas, empty = NapariCanvas(viewer), np.zeros((24, 32), np.uint8)
+    canvas.show_image(ct("lung"), empty, "left lung", 0)
+    canvas.show_panes(ct("bone"), [Pane("v1", empty), Pane("drawn", empty)])
+    beside = viewer.layers["Side by side"]
+    assert tuple(beside.contrast_limits) == (-450.0, 1050.0)
 
 
 def test_a_bright_speck_does_not_darken_the_rest(viewer) -> None:
