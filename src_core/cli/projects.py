@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from src_core.cli.console import AsJson, ProjectFolder, Who, emit, progress_bar, user
+from src_core.cli.console import (
+    AsJson,
+    ProjectFolder,
+    Who,
+    emit,
+    progress_bar,
+    tell,
+    user,
+)
 
 if TYPE_CHECKING:
     from src_core.exchange import Intake, IntakeOptions
@@ -90,14 +98,19 @@ def _take_in(work: Callable[[IntakeOptions], Intake], take: str, as_json: bool) 
 
     with progress_bar() as bars:
         task = bars.add_task("importing", total=None, note="")
-        intake = work(
-            IntakeOptions(
-                notify=lambda done, total: bars.update(
-                    task, completed=done, total=total
-                ),
-                take=take,
+
+        def notify(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        try:
+            intake = work(IntakeOptions(notify=notify, take=take))
+        except KeyboardInterrupt:
+            bars.stop()
+            tell(
+                "Stopped. What was taken in until then is in the project; the same "
+                "command goes on from there."
             )
-        )
+            raise
     told = [f"  {path}: {text}" for path, text in (*intake.failed, *intake.notes)]
     emit(
         {
