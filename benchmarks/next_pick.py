@@ -131,7 +131,7 @@ def measure(path: Path, picks: int, ahead: int) -> dict[str, Any]:
         for name in STRATEGIES:
             found[name] = {}
             for count in (1, ahead):
-                found[name] |= _timed(project, chooser, name, count, picks)
+                found[name] |= warm_pick(project, chooser, name, count, picks)
     return found
 
 
@@ -155,7 +155,7 @@ def clocks(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - spent
 
 
-def _timed(
+def warm_pick(
     project: Project, chooser: Chooser, name: str, count: int, times: int
 ) -> dict[str, float]:
     """Time a call for so many picks, that often, after a mask was saved."""

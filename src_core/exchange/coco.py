@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from src_core.errors import BadInputError, NotFoundError
+from src_core.exchange.adding import import_rows
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.intake import Intake, import_rows, take_mask
+from src_core.exchange.import_run import take_mask
+from src_core.exchange.intake import Intake
 from src_core.imaging import Source, TableRow
 from src_core.imaging.coco_read import CocoImage, part_of, read_coco
 from src_core.types import Split

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError, UserError
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.intake import Intake, take_mask
+from src_core.exchange.import_run import take_mask
+from src_core.exchange.intake import Intake
 from src_core.exchange.references import References
 from src_core.imaging import Source, TableRow
 from src_core.imaging.dicom.segmentation import read_segmentation_info

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError
+from src_core.exchange.adding import add_files, import_rows, import_table
 from src_core.exchange.coco import import_coco
-from src_core.exchange.intake import Intake, add_files, import_rows, import_table
+from src_core.exchange.intake import Intake
 from src_core.exchange.nnunet import FILE_NAME, read_nnunet
 from src_core.exchange.segmentations import import_segmentations
 from src_core.imaging import can_read, find_sources

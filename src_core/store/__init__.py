@@ -6,9 +6,10 @@
     schema, database, rows, ledger   the append-only SQLite ledger and its hash chain
     zarr_store                       the ledger as a zarr v3 store
     records, catalogue, documents    what the ledger's keys mean
+    remembered                       the images of a large project, read sooner
     images, image_store, masks       pixels, and how they are checked when read
     groups, layout, changes          pseudonyms; the folder; what each change writes
-    view, project                    one project: all that reads, and all that writes
+    view, edit, project              one project: what reads, what writes, its opening
     journal, backup, verify          unsaved strokes; one file; is it all still there
 
 Names are loaded when first used: importing this package costs neither zarr nor SQLite.
