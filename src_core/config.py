@@ -86,11 +86,14 @@ class NetSettings(Settings):
 class BurnInSettings(Settings):
     """When the unlabelled images join, and how they ramp in."""
 
-    start: Fraction = Field(0.35, description="share of the budget, the earliest")
+    start: Fraction = Field(0.15, description="share of the budget, the earliest")
     latest: Fraction = Field(0.7, description="not after this share: too late to pay")
     dice: Fraction = Field(0.4, description="validation Dice the teacher must have")
+    pairs: int = Field(
+        8, ge=1, description="validation pairs; of fewer the Dice itself says nothing"
+    )
     window: Fraction = Field(0.1, description="share over which the gain is looked at")
-    gain: Fraction = Field(0.01, description="validation Dice; less is a plateau")
+    gain: Fraction = Field(0.03, description="validation Dice; less is a plateau")
     length: Fraction = Field(0.2, description="of the ramp, share of the budget")
     blind: Fraction = Field(0.5, description="share where no validation split can tell")
 

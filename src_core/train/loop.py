@@ -192,7 +192,7 @@ class Training:
         return (
             done,
             done < 1.0 and self.hooks.should_stop(),
-            waits and self.burn_in.is_over(done, curve),
+            waits and self.burn_in.is_over(done, curve, len(self.validation)),
             done >= self._next_look() and self._may_look(),
             since >= self.REPORT_EVERY,
         )

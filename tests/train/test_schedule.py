@@ -65,24 +65,27 @@ def test_a_budget_reads_the_clock_that_it_is_given():
     assert (budget.progress(0), budget.seconds_left(0)) == (1.0, 0.0)
 
 
-PLATEAU = [(0.1, 0.2), (0.2, 0.5), (0.3, 0.7), (0.4, 0.705)]
+PLATEAU = [(0.1, 0.2), (0.2, 0.5), (0.3, 0.7), (0.4, 0.72)]
+BAD = [(0.4, 0.3), (0.5, 0.3)]
 
 
 @pytest.mark.parametrize(
-    ("progress", "curve", "over"),
+    ("progress", "curve", "pairs", "over"),
     [
-        (0.4, PLATEAU, True),
-        (0.3, PLATEAU[:3], False),  # still climbing
-        (0.2, [(0.1, 0.6), (0.2, 0.6)], False),  # too early
-        (0.8, PLATEAU, False),  # too late to pay
-        (0.5, [(0.4, 0.3), (0.5, 0.3)], False),  # a plateau of a teacher that is bad
-        (0.5, [], False),
-        (0.45, [(0.45, math.nan)], False),
-        (0.55, [(0.45, math.nan)], True),  # nothing to judge by: half of the budget
+        (0.4, PLATEAU, 30, True),
+        (0.3, PLATEAU[:3], 30, False),  # still climbing
+        (0.1, [(0.05, 0.6), (0.1, 0.6)], 30, False),  # too early
+        (0.8, PLATEAU, 30, False),  # too late to pay
+        (0.5, BAD, 8, False),  # a plateau of a teacher that is bad
+        (0.5, BAD, 7, True),  # or perhaps it is not: so few pairs cannot tell
+        (0.3, PLATEAU[:3], 2, False),
+        (0.5, [], 30, False),
+        (0.45, [(0.45, math.nan)], 0, False),
+        (0.55, [(0.45, math.nan)], 0, True),  # nothing to judge by: half of the budget
     ],
 )
-def test_unlabelled_images_join_at_the_plateau(progress, curve, over):
-    assert BurnIn().is_over(progress, curve) is over
+def test_unlabelled_images_join_at_the_plateau(progress, curve, pairs, over):
+    assert BurnIn().is_over(progress, curve, pairs) is over
 
 
 @pytest.mark.parametrize(
