@@ -47,7 +47,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-stop-gradient": {"method_options": {"stop_gradient": False}},
     "no-cutmix": {"method_options": {"cutmix": 0.0}},
     "no-jitter": {"method_options": {"jitter": 0.0}},
-    "teach-absence": {"method_options": {"teach_absence": True}},
+    "no-weighing": {"method_options": {"weigh": False}},
     "no-dice": {"method_options": {"dice": 0.0}},
     "self-taught": {"method_options": {"teacher": "self"}},
     "no-adapter": {"net": {"residual": False}},

@@ -7,6 +7,7 @@ from src_core.losses.consistency import (
     difference_loss,
     mean_over,
     pseudo_dice_loss,
+    pseudo_dice_losses,
     pseudo_label_loss,
     squared_dice_loss,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "mean_over",
     "presence_loss",
     "pseudo_dice_loss",
+    "pseudo_dice_losses",
     "pseudo_label_loss",
     "segmentation_loss",
     "soft_dice_loss",

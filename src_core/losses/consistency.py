@@ -107,12 +107,12 @@ def balanced_mean(loss: Tensor, foreground: Tensor, weight: Tensor) -> Tensor:
     return 0.5 * (sides[0] + sides[1])
 
 
-def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+def pseudo_dice_losses(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     """Soft Dice against another branch's hard answer, where that branch is sure.
 
-    ``1 - (2·Σwpl + 1) / (Σwp + Σwl + 1)`` a pair, with p = sigmoid(logits); the mean
-    over pairs. Distillation alone is a mean over pixels, in which a small target
-    hardly counts; Dice counts each target the same.
+    ``1 - (2·Σwpl + 1) / (Σwp + Σwl + 1)`` with p = sigmoid(logits). Distillation alone
+    is a mean over pixels, in which a small target hardly counts; Dice counts each
+    target the same.
 
     Parameters
     ----------
@@ -122,14 +122,19 @@ def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        A scalar.
+        (P,), of each pair.
     """
     weight = weight.flatten(1).float()
     label = label.flatten(1).float() * weight
     probability = logits.float().sigmoid().flatten(1) * weight
     overlap = (probability * label).sum(1)
     total = probability.sum(1) + label.sum(1)
-    losses = 1.0 - (2.0 * overlap + 1.0) / (total + 1.0)
+    return 1.0 - (2.0 * overlap + 1.0) / (total + 1.0)
+
+
+def pseudo_dice_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Mean over pairs of :func:`pseudo_dice_losses`, a scalar."""
+    losses = pseudo_dice_losses(logits, label, weight)
     return mean_over(losses, torch.ones_like(losses))
 
 

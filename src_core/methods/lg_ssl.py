@@ -20,10 +20,10 @@ stop-gradient on the prompts' features of unlabelled images; prediction by decod
 - Only pixels of which the teacher is sure count, and soft Dice stands beside the
   distillation as it stands beside the cross-entropy: with targets of 1-2 % of the
   picture a mean over pixels alone lets the background decide.
-- Where the teacher finds nothing it is sure of, it teaches nothing. A picture unlike
-  the labelled ones is mostly sure background to it, and a student that learns "not
-  there" from that finds less and less (``teach_absence`` lets it). Absence is learned
-  from masks that a person left empty.
+- A pair counts by how clear the teacher's answer is, and not at all where it finds
+  nothing (:func:`clarity`). A picture unlike the labelled ones is sure background to
+  it, with unsure foreground, and a student that learns from that finds less and less.
+  Absence is learned from masks that a person left empty.
 - The unlabelled terms wait for a burn-in, then ramp up. Their ramp is the loop's.
 - Decoder 2 is born from decoder 1 when unlabelled images join, and is then asked one
   prompt an image, decoder 1 all of them: until then a step costs what a supervised one
@@ -47,7 +47,7 @@ from src_core.losses import (
     certainty,
     difference_loss,
     mean_over,
-    pseudo_dice_loss,
+    pseudo_dice_losses,
 )
 from src_core.methods.base import (
     Batch,
@@ -59,6 +59,7 @@ from src_core.methods.base import (
     total,
 )
 from src_core.methods.mixing import CutMix
+from src_core.methods.trust import clarity
 from src_core.ranks import draw
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class LGSSL(Method):
         )
         dice: float = Field(1.0, ge=0, description="weight of Dice in the agreement")
         teacher: Literal["average", "self"] = "average"
-        teach_absence: bool = Field(
-            False, description="whether finding nothing teaches that nothing is there"
+        weigh: bool = Field(
+            True, description="pairs by how clear the teacher's answer is"
         )
         stop_gradient: bool = Field(True, description="prompts learn from labels only")
         jitter: float = Field(1.0, ge=0, description="strength on the student's view")
@@ -143,10 +144,12 @@ class LGSSL(Method):
             0, second, 0.5 * (sureness[second] + certainty(t2))
         )
         sure = counts * (sureness >= options.confidence)
-        if not options.teach_absence:
-            sure = sure * finds_something(for_first, sure)
+        pair = torch.ones_like(sure[:, :1, :1, :1])
+        if options.weigh:
+            pair = clarity(for_first, sure, counts)
         agreement = 0.5 * (
-            self._agree(q1, for_first, sure) + self._agree(q2, for_second, sure[second])
+            self._agree(q1, for_first, sure, pair)
+            + self._agree(q2, for_second, sure[second], pair[second])
         )
         p1, p2 = (decoded.logits.sigmoid() for decoded in labelled.decoded)
         apart = difference_loss(p1[second], q1[second].sigmoid(), p2, q2.sigmoid())
@@ -170,30 +173,15 @@ class LGSSL(Method):
             mix.boxes[unlabelled.image_of[second]], t1[second], other.logits
         )
 
-    def _agree(self, student: Tensor, teacher: Tensor, sure: Tensor) -> Tensor:
+    def _agree(
+        self, student: Tensor, teacher: Tensor, sure: Tensor, pair: Tensor
+    ) -> Tensor:
         """Distillation + Dice: the unlabelled likeness of cross-entropy + Dice."""
         pixels = agreement_loss(student, teacher, temperature=self.options.temperature)
-        distilled = mean_over(pixels, sure)
-        dice = pseudo_dice_loss(student, (teacher > 0).float(), sure)
+        distilled = mean_over(pixels, sure * pair)
+        dices = pseudo_dice_losses(student, (teacher > 0).float(), sure)
+        dice = mean_over(dices * pair.flatten(), torch.ones_like(dices))
         return distilled + self.options.dice * dice
-
-
-def finds_something(teacher: Tensor, sure: Tensor) -> Tensor:
-    """Tell of each pair whether the teacher is sure of any foreground at all.
-
-    Parameters
-    ----------
-    teacher : Tensor
-        (P, 1, H, W) logits.
-    sure : Tensor
-        The same shape, above 0 where a pixel counts.
-
-    Returns
-    -------
-    Tensor
-        (P, 1, 1, 1) bool.
-    """
-    return ((teacher > 0) & (sure > 0)).flatten(1).any(1).view(-1, 1, 1, 1)
 
 
 def one_prompt_an_image(image_of: Tensor, images: int, rng: Generator) -> Tensor:

@@ -85,7 +85,7 @@ def test_decoder_2_is_born_from_decoder_1(tiny, unlabelled):
 def test_the_plain_form_is_the_published_hybrid_consistency(tiny, labelled, unlabelled):
     """teacher=self: T=2 distillation both ways, and the squared difference of P-Q."""
     off = {"jitter": 0.0, "cutmix": 0.0, "confidence": 0.0, "dice": 0.0}
-    method = _method(tiny, teacher="self", teach_absence=True, **off).eval()
+    method = _method(tiny, teacher="self", weigh=False, **off).eval()
     with torch.no_grad():
         p = [d.logits for d in ask(method.net, labelled).decoded]
         q = [d.logits for d in ask(method.net, unlabelled).decoded]
@@ -124,16 +124,16 @@ def test_only_pixels_of_which_the_teacher_is_sure_count(
     assert (loss > 0) is (confidence == 0.5)
 
 
-@pytest.mark.parametrize("teach_absence", [False, True])
+@pytest.mark.parametrize("weigh", [True, False])
 @pytest.mark.parametrize("bias", [-20.0, 20.0])
 def test_a_teacher_that_finds_nothing_teaches_nothing(
-    tiny, labelled, unlabelled, bias, teach_absence
+    tiny, labelled, unlabelled, bias, weigh
 ):
-    method = _method(tiny, difference=0.0, teach_absence=teach_absence)
+    method = _method(tiny, difference=0.0, weigh=weigh)
     for decoder in method.average.decoders:
         torch.nn.init.constant_(decoder.heads[-1].bias, bias)
     loss = float(_unlabelled_loss(method, labelled, unlabelled).detach())
-    assert (loss == 0.0) is (bias < 0 and not teach_absence)
+    assert (loss == 0.0) is (bias < 0 and weigh)
 
 
 def test_pairs_with_truth_are_not_taken_for_unlabelled(tiny, labelled, unlabelled):
