@@ -21,6 +21,9 @@ MAX_DECODED_BYTES = 2**30
 """Largest decoded image, 1 GiB; checked against what the header claims, before memory
 is taken. A CT of 512x512x600 voxels is 0.3 GiB."""
 
+PACKED_AT_MOST = 1100
+"""DEFLATE packs at most 1032 to 1: a header that claims more than that is a lie."""
+
 AXES = "czyx"
 
 
@@ -269,6 +272,28 @@ class Reader(Protocol):
 def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
     """Whether the file's name ends in one of these, in any case."""
     return path.name.lower().endswith(suffixes)
+
+
+def check_claim(path: Path, claimed: int, held: int) -> None:
+    """Compare how many bytes of voxels a header claims with what the file can hold.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    claimed, held : int
+        Bytes; `held` times `PACKED_AT_MOST` where they may be packed.
+
+    Raises
+    ------
+    BadInputError
+        If the file is cut off, or its header lies.
+    """
+    if claimed > held:
+        raise BadInputError(
+            f"'{path}' claims {claimed:,} bytes of voxels, more than the file can "
+            "hold; it is cut off or damaged, copy or export it again."
+        )
 
 
 def check_size(path: Path, shape: Sequence[int], itemsize: int) -> int:

@@ -10,8 +10,10 @@ import numpy as np
 from src_core.errors import BadInputError, MissingExtraError
 from src_core.imaging.base import (
     DEFAULT_OPTIONS,
+    PACKED_AT_MOST,
     Picture,
     ReadOptions,
+    check_claim,
     check_size,
     has_suffix,
 )
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_GZIP_AT_MOST = 1100
 _IO = {"mha": "MetaImageIO", "mhd": "MetaImageIO", "nrrd": "NrrdImageIO"}
 _IO |= {"nhdr": "NrrdImageIO"}
 
@@ -47,8 +48,7 @@ class ItkReader:
         """See `Reader`."""
         size = _header(path).GetSize()
         count = prod(size[3:])
-        parts = [f"volume={n}" for n in range(count)] if count > 1 else ()
-        return series_in_time(path, parts)
+        return series_in_time(path, "volume", count)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
@@ -58,7 +58,7 @@ class ItkReader:
         shape = (channels, *size[:3][::-1])
         itemsize = _item_bytes(header)
         check_size(path, shape, itemsize)
-        _check_claim(path, prod(size) * channels * itemsize)
+        check_claim(path, prod(size) * channels * itemsize, _held(path))
         count = prod(size[3:])
         number = wanted_number(options.part, "volume", count, str(path))
         if len(size) > 3:
@@ -94,15 +94,11 @@ def _item_bytes(header: Any) -> int:
     raise BadInputError(f"it stores {name}, and only whole and real numbers are read")
 
 
-def _check_claim(path: Path, claimed: int) -> None:
-    """Compare the header's claim with what the files beside it can hold."""
+def _held(path: Path) -> int:
+    """Return how many bytes of voxels a file, and those beside it, can hold."""
     beside = path.parent.glob(f"{path.stem}*")
     held = sum(file.stat().st_size for file in beside if file.is_file())
-    if claimed > held * _GZIP_AT_MOST:
-        raise BadInputError(
-            f"'{path}' claims {claimed:,} bytes of voxels, more than the file can "
-            "hold; it is cut off or damaged, copy or export it again."
-        )
+    return held * PACKED_AT_MOST
 
 
 def _picture(path: Path, image: Any, number: int | None) -> Picture:

@@ -10,8 +10,10 @@ import numpy as np
 from src_core.errors import BadInputError, MissingExtraError
 from src_core.imaging.base import (
     DEFAULT_OPTIONS,
+    PACKED_AT_MOST,
     Picture,
     ReadOptions,
+    check_claim,
     check_size,
     has_suffix,
 )
@@ -20,9 +22,6 @@ from src_core.imaging.space import Place, place_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_GZIP_AT_MOST = 1100
-"""DEFLATE packs at most 1032 to 1: a header that claims more than that is a lie."""
 
 _ZIPPED = (".gz", ".mgz")
 _UNITS = {"mm": 1.0, "unknown": 1.0, "micron": 1e-3, "meter": 1e3}
@@ -48,8 +47,7 @@ class NiftiReader:
     def sources(self, path: Path) -> list[Source]:
         """See `Reader`."""
         count = prod(_load(path).shape[3:])
-        parts = [f"volume={n}" for n in range(count)] if count > 1 else ()
-        return series_in_time(path, parts)
+        return series_in_time(path, "volume", count)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
@@ -63,7 +61,8 @@ class NiftiReader:
                 "whole or real numbers."
             )
         check_size(path, shape, max(stored.itemsize, 4))
-        _check_claim(path, image, prod(shape) * count * stored.itemsize)
+        claimed = prod(shape) * count * stored.itemsize
+        check_claim(path, claimed, _held(path) - int(image.dataobj.offset))
         together = options.part == CHANNELS and count > 1
         if together:
             check_size(path, (*shape, count), max(stored.itemsize, 4))
@@ -94,17 +93,10 @@ def _load(path: Path) -> Any:
     return nibabel.load(path, mmap=False)
 
 
-def _check_claim(path: Path, image: Any, claimed: int) -> None:
-    """Compare the header's claim with what the file can hold."""
-    held = path.stat().st_size
-    offset = int(image.dataobj.offset)
-    if has_suffix(path, _ZIPPED):
-        held *= _GZIP_AT_MOST
-    if claimed + offset > held:
-        raise BadInputError(
-            f"'{path}' claims {claimed:,} bytes of voxels, more than the file can "
-            "hold; it is cut off or damaged, copy or export it again."
-        )
+def _held(path: Path) -> int:
+    """Return how many bytes of header and voxels a file can hold."""
+    packed = PACKED_AT_MOST if has_suffix(path, _ZIPPED) else 1
+    return path.stat().st_size * packed
 
 
 def _values(image: Any, number: int | None) -> np.ndarray[Any, Any]:

@@ -57,8 +57,7 @@ class OmeZarrReader:
         """See `Reader`."""
         array, names, _ = _array(path, *_image(path, labels=False))
         count = dict(zip(names, array.shape, strict=True)).get("t", 1)
-        parts = [f"frame={n}" for n in range(count)] if count > 1 else ()
-        return series_in_time(path, parts)
+        return series_in_time(path, "frame", count)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""

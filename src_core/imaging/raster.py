@@ -71,8 +71,7 @@ class RasterReader:
             return [Source(path)]
         with _open(path) as picture:
             count = int(getattr(picture, "n_frames", 1))
-        parts = [f"frame={n}" for n in range(count)] if count > 1 else ()
-        return series_in_time(path, parts)
+        return series_in_time(path, "frame", count)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""

@@ -17,6 +17,7 @@ from src_core.imaging.base import (
     has_suffix,
 )
 from src_core.imaging.sources import Source, wanted
+from src_core.imaging.tiff import open_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,10 +143,8 @@ def _kind(slide: Any) -> str:
 
 
 def _is_pyramid(path: Path) -> bool:
-    import tifffile
-
     try:
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             series = tif.series[0]
             large = max(series.shape) > _LARGE_SIDE
             return bool(large and series.is_pyramidal and series.keyframe.is_tiled)

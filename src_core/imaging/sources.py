@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CHANNELS = "channels"
 """The part that means: what would be a series in time is the channels of one image."""
@@ -151,8 +147,18 @@ def which(take: str, count: int) -> int | None:
     return int(take) if take.isdecimal() else named[take]
 
 
-def series_in_time(path: Path, parts: Iterable[str]) -> list[Source]:
-    """Return a source for each part of one file."""
-    named = tuple(parts) or ("",)
+def series_in_time(path: Path, word: str, count: int) -> list[Source]:
+    """Return a source for each picture of one file; the file itself where it has one.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    word : str
+        What its pictures are called: ``"frame"`` or ``"volume"``.
+    count : int
+        How many there are.
+    """
+    named = [f"{word}={n}" for n in range(count)] if count > 1 else [""]
     whole = Source(path, count=len(named))
     return [replace(whole, part=part, number=n) for n, part in enumerate(named)]

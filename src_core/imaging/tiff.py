@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from src_core.imaging.units import common_unit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import tifffile
 
 # tifffile's letters: samples are channels, pages of an unnamed axis are slices
 _AXES = {"Y": "y", "X": "x", "Z": "z", "Q": "z", "I": "z", "C": "c", "S": "c"}
@@ -44,18 +47,13 @@ class TiffReader:
 
     def sources(self, path: Path) -> list[Source]:
         """See `Reader`."""
-        import tifffile
-
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             count = _frames(tif.series[0]) if tif.series else 1
-        parts = [f"frame={n}" for n in range(count)] if count > 1 else ()
-        return series_in_time(path, parts)
+        return series_in_time(path, "frame", count)
 
     def read(self, path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Picture:
         """See `Reader`."""
-        import tifffile
-
-        with tifffile.TiffFile(path) as tif:
+        with open_tiff(path) as tif:
             if not tif.series:
                 raise BadInputError(f"'{path}' holds no image; export it again.")
             series = tif.series[0]
@@ -75,6 +73,14 @@ class TiffReader:
             name=path.name if count == 1 else f"{path.name} {options.part}",
             lossy=lossy,
         )
+
+
+def open_tiff(path: Path) -> tifffile.TiffFile:
+    """Open a file; what is wrong with it is raised, and not logged as well."""
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return tifffile.TiffFile(path)
 
 
 def _frames(series: Any) -> int:

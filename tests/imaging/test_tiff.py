@@ -193,3 +193,14 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_taken(tmp_pat
     path.write_bytes(raw)
     with pytest.raises(BadInputError, match=r"2\.3 GiB decoded"):
         read_image(path)
+
+
+def test_a_broken_file_is_told_once(tmp_path, caplog):
+    """tifffile writes a dozen lines of its own to the terminal for it."""
+    path = tmp_path / "broken.tif"
+    tifffile.imwrite(path, np.arange(1280, dtype=np.uint16).reshape(32, 40))
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + bytes(60) + data[100:])
+    with pytest.raises(BadInputError, match=r"broken\.tif"):
+        read_image(path)
+    assert caplog.records == []
