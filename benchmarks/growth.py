@@ -2,8 +2,10 @@
 
 Real ledgers of 100 to 100,000 images (the pixels of most are never read), one in 20 of
 them labelled, with as many patients in the map of names. In each: what a person waits
-for, in processor milliseconds, which other programs disturb little::
+for, in processor milliseconds, which other programs disturb little, and of one thread:
+several that wait for one another would be counted as working::
 
+    export OPENBLAS_NUM_THREADS=1
     python benchmarks/growth.py --out growth.json --report growth.md
 
 A mask with a long history is one that was saved 1,000 times before.
@@ -21,7 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from next_pick import SIDE, WHO, clocks, first_pick, make_project, warm_pick
+from next_pick import (
+    SIDE,
+    WHO,
+    clocks,
+    first_pick,
+    make_project,
+    synchronous,
+    warm_pick,
+)
 
 from src_core.acquire import DEFAULT
 from src_core.rounds.choose import chooser_of
@@ -122,11 +132,6 @@ def draw(project: Project, image: Image, number: int) -> float:
             parent=None if standing is None else standing.revision,
         )
     )
-
-
-def synchronous(project: Project, how: str) -> None:
-    """Let commits wait for the disk, or not."""
-    project.ledger.database.connection.pragma("synchronous", how)
 
 
 def name_patients(path: Path, count: int) -> None:

@@ -48,6 +48,7 @@ def make_project(path: Path, images: int, targets: int, labelled: int) -> None:
     """Make a ledger of so many images, a model's card and its survey."""
     rng = np.random.default_rng(0)
     with Project.create(path, who=WHO) as project:
+        synchronous(project, "OFF")  # nothing is at stake
         entries: dict[str, bytes | None] = {}
         ids = [f"patient{n // 20:05d}_slice{n % 20:02d}" for n in range(images)]
         for n, name in enumerate(ids):
@@ -82,6 +83,11 @@ def make_project(path: Path, images: int, targets: int, labelled: int) -> None:
         save_model(project.models_dir, {"w": torch.zeros(1)}, card)
         promote(project, "v1", who=WHO, reason="benchmark")
         fill(project, card, ids)
+
+
+def synchronous(project: Project, how: str) -> None:
+    """Let commits wait for the disk, or not, until the project is closed."""
+    project.ledger.database.connection.pragma("synchronous", how)
 
 
 def fill(project: Project, card: ModelCard, ids: list[str]) -> None:
