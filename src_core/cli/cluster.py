@@ -102,8 +102,8 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Run trainings of other computers here: scheduler, and a worker for each GPU."""
+    from src_core.cluster.address import parse_address
     from src_core.cluster.keyring import Keys
-    from src_core.cluster.link import parse_address
     from src_core.cluster.serve import ServerSettings
     from src_core.cluster.serve import serve as run
 

@@ -169,8 +169,9 @@ def _asked_there(
 
 
 def _server(scheduler: str, keys: Path | None) -> Server:
+    from src_core.cluster.address import parse_address
     from src_core.cluster.keyring import Keys
-    from src_core.cluster.link import Server, parse_address
+    from src_core.cluster.link import Server
 
     parse_address(scheduler)  # before asking for certificates
     return Server(scheduler, Keys.find(keys))

@@ -116,8 +116,9 @@ def end_elsewhere(folder: Path, *, forget: bool, keys: Path | None) -> str:
     from src_core.cluster.following import ask_to_end
     from src_core.cluster.keyring import Keys
     from src_core.cluster.left import left_behind
-    from src_core.cluster.link import Server, Unreachable
+    from src_core.cluster.link import Server
     from src_core.cluster.remote import abandon
+    from src_core.cluster.trouble import Unreachable
 
     with Project.open(folder, mode="rw") as project:
         left = left_behind(project.path)

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from src_core.cluster.left import drop_note, write_note
-from src_core.cluster.link import PROTOCOL, Unreachable, as_error, days_left
+from src_core.cluster.link import PROTOCOL
 from src_core.cluster.news import read_news
 from src_core.cluster.patience import Patience
 from src_core.cluster.records import State
+from src_core.cluster.trouble import Unreachable, as_error, days_left
 from src_core.errors import JobLostError, LgsslError, NotFoundError, UserError
 
 if TYPE_CHECKING:

@@ -10,71 +10,26 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
-from src_core import errors
+from src_core.cluster.address import parse_address
 from src_core.cluster.keyring import Peer
-from src_core.errors import JobError, LgsslError, UserError
+from src_core.cluster.trouble import Refused, as_error, broken_line, plain
+from src_core.errors import CorruptError, JobError, LgsslError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from src_core.cluster.keyring import Keys
 
-PORT: Final = 8786
 PROTOCOL: Final = 1
 TIMEOUT: Final = 30.0
 PATIENCE: Final = 600.0
 PIECE: Final = 8 << 20
 LARGEST_ANSWER: Final = 64 << 20
 _BATCH: Final = 2_000
-_EXPIRED, _WRONG_NAME = 10, 62
-
-
-class Unreachable(JobError):
-    """The server does not answer just now; asking again may help."""
-
-
-class Refused(UserError):
-    """The server, or this side, does not accept the other's certificate."""
-
-
-def parse_address(
-    address: str, *, usual: int = PORT, any_port: bool = False
-) -> tuple[str, int]:
-    """Return host and port of ``tls://host:port``.
-
-    Parameters
-    ----------
-    address : str
-        As said.
-    usual : int
-        The port that is meant where none is given.
-    any_port : bool
-        Whether port 0 is allowed, to listen on any free one.
-
-    Raises
-    ------
-    UserError
-        If it is anything else: what is not protected is not spoken to.
-    """
-    parts = urlsplit(address)
-    try:
-        port = usual if parts.port is None else parts.port
-    except ValueError:
-        port = -1
-    odd = parts.path.strip("/") or parts.query or parts.username
-    least = 0 if any_port else 1
-    if parts.scheme != "tls" or odd or not parts.hostname or port < least:
-        raise UserError(
-            f"The scheduler '{address[:200]}' is not reached by tls://; use an address "
-            "such as tls://server:8786."
-        )
-    return parts.hostname, port
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +168,7 @@ class Link:
         for pieces in _batches(blobs, begun or {}):
             data = [read(sha256, offset, size) for sha256, offset, size in pieces]
             if [len(d) for d in data] != [size for *_, size in pieces]:
-                raise errors.CorruptError(
+                raise CorruptError(
                     "A file of the project has become shorter than it was; run "
                     "'lgssl verify', and restore the project from a backup."
                 )
@@ -263,7 +218,7 @@ class Link:
                     status, data = self._once(asked, patience)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                raise self._translate(error) from error
+                raise broken_line(error, self.address, self.keys.folder) from error
         if status in (200, 206):
             return data
         raise self._complaint(status, data)
@@ -314,35 +269,6 @@ class Link:
             "address, and that both sides have the same version."
         )
 
-    def _translate(self, error: Exception) -> LgsslError:
-        """Return what a broken connection means to a person."""
-        folder = self.keys.folder
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reasons = {
-                _EXPIRED: "its certificate has expired; renew it with 'lgssl keys'",
-                _WRONG_NAME: "its certificate is for another name; use the name that "
-                "was given to 'lgssl keys', or add this one there",
-            }
-            otherwise = f"it was not signed by the authority in '{folder}'"
-            reason = reasons.get(error.verify_code, otherwise)
-            return Refused(f"'{self.address}' was not trusted: {reason}.")
-        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-            expired = "EXPIRED" in (error.reason or "")
-            why = "it has expired" if expired else "another authority signed it"
-            return Refused(
-                f"'{self.address}' does not accept the certificate in '{folder}' "
-                f"({why}); ask whoever runs the server for another."
-            )
-        if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
-            return Refused(
-                f"'{self.address}' does not speak TLS; check the address and the port."
-            )
-        return Unreachable(
-            f"The scheduler '{self.address}' does not answer "
-            f"({plain(str(error)) or type(error).__name__}); check that it runs, and "
-            "that the address is right."
-        )
-
 
 def _await_verdict(sock: ssl.SSLSocket, timeout: float) -> None:
     """Wait until the server has looked at our certificate.
@@ -361,28 +287,6 @@ def _await_verdict(sock: ssl.SSLSocket, timeout: float) -> None:
     finally:
         sock.settimeout(timeout)
     raise ConnectionResetError("it closed the connection")
-
-
-def plain(text: Any) -> str:
-    """Return a text from elsewhere as one printable line."""
-    kept = "".join(c if c.isprintable() else " " for c in str(text)[:1_000])
-    return " ".join(kept.split())
-
-
-def as_error(kind: str, text: str) -> LgsslError:
-    """Return an error of this program by its class's name."""
-    found = getattr(errors, kind, None)
-    is_ours = isinstance(found, type) and issubclass(found, LgsslError)
-    try:
-        made: LgsslError = found(plain(text)) if is_ours else JobError(plain(text))  # type: ignore[misc]
-    except TypeError:  # one that is made of other things than a sentence
-        made = JobError(plain(text))
-    return made
-
-
-def days_left(expires: float) -> int:
-    """Return for how many whole days a certificate is good."""
-    return math.floor((expires - time.time()) / 86_400)
 
 
 def _batches(

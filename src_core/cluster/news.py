@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from src_core.cluster.link import plain
+from src_core.cluster.trouble import plain
 from src_core.config import Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from src_core.cluster.link import Unreachable
+from src_core.cluster.trouble import Unreachable
 from src_core.errors import JobLostError
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from src_core.cluster.asking import (
 )
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.following import MIB, WAIT, greet, send_bundle
-from src_core.cluster.link import Unreachable, as_error
 from src_core.cluster.news import read_news
 from src_core.cluster.pack import pack_pool
 from src_core.cluster.patience import Patience
 from src_core.cluster.receive import fetch_file
 from src_core.cluster.records import State
+from src_core.cluster.trouble import Unreachable, as_error
 from src_core.errors import JobError, JobLostError, NotFoundError, UserError
 from src_core.rounds.survey import (
     Coverage,

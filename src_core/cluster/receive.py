@@ -18,8 +18,8 @@ from src_core.checkpoints import (
     next_version,
     save_model,
 )
-from src_core.cluster.link import plain
 from src_core.cluster.manifest import LARGEST_NOTE, image_id, target_id
+from src_core.cluster.trouble import plain
 from src_core.errors import CorruptError, JobError
 from src_core.rounds import RoundResult
 from src_core.rounds.comparison import FILE as COMPARISON

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.errand import AREA, BOUND
-from src_core.cluster.link import Link, days_left
+from src_core.cluster.link import Link
 from src_core.cluster.places import Place, Places, place_of
+from src_core.cluster.trouble import days_left
 from src_core.cluster.workers import (
     GIB,
     LOG,

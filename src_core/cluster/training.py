@@ -67,8 +67,9 @@ def engine_for(scheduler: str | None, keys: Path | None = None) -> EngineLike:
     """
     if not scheduler:
         return Engine()
+    from src_core.cluster.address import parse_address
     from src_core.cluster.keyring import Keys
-    from src_core.cluster.link import Server, parse_address
+    from src_core.cluster.link import Server
     from src_core.cluster.remote import RemoteEngine
 
     parse_address(scheduler)  # before asking for certificates

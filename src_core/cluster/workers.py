@@ -15,9 +15,11 @@ from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any, Final
 
+from src_core.cluster.address import parse_address
 from src_core.cluster.errand import AREA, BOUND, HUB, KEYS
-from src_core.cluster.link import Link, Unreachable, parse_address
+from src_core.cluster.link import Link
 from src_core.cluster.places import worker_name
+from src_core.cluster.trouble import Unreachable
 from src_core.engine import configure_dask
 from src_core.errors import UserError
 from src_core.files import PRIVATE_FOLDER

@@ -12,9 +12,11 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from src_core.cluster.address import parse_address
 from src_core.cluster.authority import make_keys
 from src_core.cluster.keyring import Keys
-from src_core.cluster.link import Link, Refused, Unreachable, parse_address
+from src_core.cluster.link import Link
+from src_core.cluster.trouble import Refused, Unreachable
 from src_core.errors import BadInputError, LgsslError, NotFoundError, UserError
 
 

@@ -11,9 +11,9 @@ from safetensors.torch import save
 
 from src_core.checkpoints import CARD, WEIGHTS, ModelCard, list_models, load_model
 from src_core.cluster.blobs import BlobStore
-from src_core.cluster.link import as_error
 from src_core.cluster.news import read_news
 from src_core.cluster.receive import Wanted, receive
+from src_core.cluster.trouble import as_error
 from src_core.errors import (
     BadInputError,
     CorruptError,
