@@ -256,6 +256,10 @@ class Bench:
     def project(self) -> Any:
         return self.controller._desk.project
 
+    def saved(self, image: str = "film-0", target: str = "heart") -> Any:
+        """Return the mask that stands in the ledger."""
+        return self.project.mask(image, target)
+
     def choose(self, label: str) -> None:
         """Press a choice of the open question, or the remedy of the message."""
         question, message = self.state.question, self.state.message
@@ -399,3 +403,12 @@ def asked_bench(new_bench: Callable[..., Bench], project_path: Path) -> Bench:
     made = new_bench(project_path, model=True)
     made.model.found = {"left lung": (slice(2, 10), slice(3, 13))}
     return made
+
+
+@pytest.fixture
+def drawn(bench: Bench) -> Bench:
+    """The heart, drawn by hand over 24 pixels and not saved."""
+    bench.controller.open_next(False)
+    bench.controller.ask("heart")
+    bench.canvas.paint(slice(4, 8), slice(4, 10))
+    return bench

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from drive_window import Driver, close, open_driver
+from driver import Driver, close, open_driver
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
