@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cases import CASES, Case, write_table
+from method_report import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,57 +206,6 @@ def prepare(case: Case, seed: int, data: Path, folder: Path) -> Path:
     lgssl("init", project)
     lgssl("import", project, table)
     return project
-
-
-def report(setting: dict[str, Any], results: list[dict[str, Any]]) -> str:
-    """Return the results as Markdown tables, a row a method."""
-    lines = [f"`{json.dumps(setting)}`", ""]
-    kinds = [
-        ("target", "dice", "Dice"),
-        ("target", "dice_pooled", "pooled Dice"),
-        ("target", "iou", "IoU"),
-        ("target", "hd95", "HD95"),
-        ("own", "dice", "Dice, own caption"),
-        ("paraphrase", "dice", "Dice, another wording"),
-        ("wrong", "dice", "Dice, wrong prompt"),
-    ]
-    for case in dict.fromkeys(r["case"] for r in results):
-        here = [r for r in results if r["case"] == case]
-        lines += [
-            f"**{case}**, {here[0]['labelled']} labelled + "
-            f"{here[0]['unlabelled']} unlabelled",
-            "",
-            f"| method | steps | {' | '.join(k[2] for k in kinds)} | presence AUROC |",
-            "|" + "---|" * (len(kinds) + 3),
-        ]
-        for method in dict.fromkeys(r["method"] for r in here):
-            runs = [r for r in here if r["method"] == method]
-            cells = [_cell([_score(r, *kind[:2]) for r in runs]) for kind in kinds]
-            known = [r["target"]["presence"]["auroc"] for r in runs]
-            cells.append(_cell(known))
-            steps = f"{np.mean([r['steps'] for r in runs]):.0f}"
-            lines.append(f"| {method} ({len(runs)}) | {steps} | {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _score(result: dict[str, Any], source: str, key: str) -> float | None:
-    if source not in result:
-        return None
-    scores = result[source]
-    if key in scores["mean"]:
-        value: float = scores["mean"][key]
-        return value
-    known = [s[key] for s in scores["targets"].values() if s[key] is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _cell(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return ""
-    digits = 1 if max(known) > 1.5 else 4
-    return f"{np.mean(known):.{digits}f} ± {np.std(known):.{digits}f}"
 
 
 def load(path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
