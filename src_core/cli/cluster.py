@@ -157,7 +157,6 @@ def _ready(sentence: str, as_json: bool) -> Callable[[dict[str, Any]], None]:
     def ready(facts: dict[str, Any]) -> None:
         if as_json:
             emit(facts, "", as_json=True)
-            typer.get_text_stream("stdout").flush()
         else:
             tell(sentence.format(**facts))
 

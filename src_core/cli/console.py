@@ -37,6 +37,7 @@ def emit(payload: dict[str, Any], sentence: str, *, as_json: bool) -> None:
     """Print a command's result: one JSON line, or what a person wants to read."""
     if as_json:
         sys.stdout.write(json.dumps(payload, allow_nan=False, default=str) + "\n")
+        sys.stdout.flush()  # a server's readiness is read while it goes on
     elif sentence:
         typer.echo(sentence)
 

@@ -131,6 +131,10 @@ def until(condition, seconds=300.0, what="waited in vain"):
     return found
 
 
+FOREIGN = ("LGSSL", "PYTHONUNBUFFERED")
+"""Not set elsewhere. Unbuffered, even a line that is never flushed would be seen."""
+
+
 class Machine:
     """Another computer: its own home, and its own account where we may choose.
 
@@ -149,7 +153,7 @@ class Machine:
         subprocess.run(["cp", "-r", key_folder / "server", self.keys], check=True)
         self.area.mkdir(mode=0o700)
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("LGSSL")},
+            **{k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)},
             "HOME": str(self.home),
             "PYTHONPATH": f"{watch}{os.pathsep}{ROOT}",
             "LGSSL_TEST_AUDIT": str(self.audit),
