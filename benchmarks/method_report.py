@@ -10,7 +10,8 @@ import numpy as np
 
 def overview(results: list[dict[str, Any]]) -> list[str]:
     """Return the Dice of every method on every case, and the mean where all are run."""
-    cases = list(dict.fromkeys(r["case"] for r in results))
+    # The fully labelled cases are bounds of the others, and no part of a mean.
+    cases = [c for c in dict.fromkeys(r["case"] for r in results) if "-100" not in c]
     lines = [f"| Dice | {' | '.join(cases)} | mean |", "|" + "---|" * (len(cases) + 2)]
     for method in dict.fromkeys(r["method"] for r in results):
         runs = [
@@ -21,6 +22,12 @@ def overview(results: list[dict[str, Any]]) -> list[str]:
         whole = f"{np.mean(means):.4f}" if all(runs) else ""
         cells = " | ".join(_cell(some) for some in runs)
         lines.append(f"| {method} | {cells} | {whole} |")
+    bounds = [r for r in results if "-100" in r["case"]]
+    lines += [
+        f"\nEverything labelled, {r['case']}, {r['method']}, seed {r['seed']}: "
+        f"{_score(r, 'target', 'dice'):.4f}"
+        for r in bounds
+    ]
     return [*lines, ""]
 
 
