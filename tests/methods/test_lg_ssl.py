@@ -136,6 +136,25 @@ def test_a_teacher_that_finds_nothing_teaches_nothing(
     assert (loss == 0.0) is (bias < 0 and weigh)
 
 
+def test_a_pair_weighs_as_much_as_its_answer_is_clear(tiny):
+    """Distillation over weighted pixels, Dice over weighted pairs: by hand."""
+    method = _method(tiny)
+    rng = torch.Generator().manual_seed(3)
+    student, teacher = torch.randn(2, 3, 1, 8, 8, generator=rng) * 3
+    sure = (torch.rand(3, 1, 8, 8, generator=rng) < 0.6).float()
+    pair = torch.tensor([0.0, 0.25, 1.0]).view(3, 1, 1, 1)
+    found = float(method._agree(student, teacher, sure, pair))
+    s, t, w, k = (x.double() for x in (student, teacher, sure, pair))
+    a, b = torch.sigmoid(t / 2), torch.sigmoid(s / 2)
+    divergence = 4 * (a * (a / b).log() + (1 - a) * ((1 - a) / (1 - b)).log())
+    distilled = (divergence * w * k).sum() / (w * k).sum()
+    p, label = w * torch.sigmoid(s), w * (t > 0)
+    parts = [x.flatten(1).sum(1) for x in (p * label, p, label)]
+    dice = 1 - (2 * parts[0] + 1) / (parts[1] + parts[2] + 1)
+    expected = float(distilled + (dice * k.flatten()).sum() / 3)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
 def test_pairs_with_truth_are_not_taken_for_unlabelled(tiny, labelled, unlabelled):
     method = _method(tiny, confidence=0.5)
     nothing = dataclasses.replace(unlabelled, counts=torch.zeros(6))
