@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
 
+from discs_and_bars import fill, quick_request
 from src_core.checkpoints import load_model
 from src_core.cluster.training import start_training
 from src_core.engine import Engine, of_all
@@ -20,15 +19,6 @@ from src_core.errors import JobLostError, OutOfMemoryError, UserError
 from src_core.rounds import RoundRequest
 from src_core.store import Project
 from src_core.types import Split
-
-
-def rounds():
-    """The small projects of the rounds' tests."""
-    path = Path(__file__).parent / "rounds" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("projects_of_rounds", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +29,14 @@ def engine():
 
 @pytest.fixture
 def folder(tmp_path):
-    small = rounds()
     with Project.create(tmp_path / "a", "a", who="ada") as project:
         splits = {Split.TRAIN: 6, Split.VAL: 3}
-        small.fill(project, splits, labelled=4)
+        fill(project, splits, labelled=4)
     return tmp_path / "a"
 
 
 def asked(**changes) -> RoundRequest:
-    settings = rounds().quick_request().settings
+    settings = quick_request().settings
     train = settings.train.model_copy(update={"batch": 8, "checkpoint_seconds": 0.2})
     settings = settings.model_copy(update={"train": train})
     plain = {"settings": settings.model_dump(), "device": "cpu", "steps": 4}

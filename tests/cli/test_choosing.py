@@ -9,27 +9,14 @@ import pytest
 from PIL import Image as Picture
 from typer.testing import CliRunner
 
+from discs_and_bars import quick_request
 from src_core.acquire import STRATEGIES
 from src_core.cli.app import app
-from src_core.config import ModelSettings, NetSettings, TextSettings, TrainSettings
 from src_core.devices import pick_device
-from src_core.rounds import RoundRequest, promote
+from src_core.rounds import promote
 from src_core.rounds.round import Round
 from src_core.store import Project
 from src_core.types import MaskStatus, Source, SourceKind, Split
-
-SETTINGS = ModelSettings(
-    method="lg-ssl",
-    text=TextSettings(encoder="hashed"),
-    net=NetSettings(
-        widths=(8, 8, 16, 16, 16),
-        decoder_widths=(16, 8, 8),
-        slots=2,
-        grid=4,
-        code_width=16,
-    ),
-    train=TrainSettings(batch=4, threads=1),
-)
 
 
 def lgssl(*arguments):
@@ -75,7 +62,7 @@ def folder(tmp_path_factory):
                     parent=first.number,
                     seconds_spent=20.0,
                 )
-        request = RoundRequest(settings=SETTINGS, steps=6, device="cpu")
+        request = quick_request("lg-ssl")
         result = Round(project, request, pick_device("cpu")).run()
         promote(project, result.version, who="ada", reason="test")
     return path

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from discs_and_bars import draw
 from src_core.checkpoints import load_card
 from src_core.store import Project
 from src_core.types import Split
@@ -47,13 +48,9 @@ def _write_table(folder: Path) -> Path:
     """Twelve pictures of a disc and a bar, as an imported table."""
     rows = []
     for index in range(12):
-        rng = np.random.default_rng(index)
-        y, x = np.mgrid[:64, :64]
-        cy, cx = rng.integers(16, 32), rng.integers(16, 48)
-        disc, bar = (y - cy) ** 2 + (x - cx) ** 2 < 100, (y > 46) & (y < 56)
-        picture = (120 + 90 * disc - 90 * bar + rng.normal(0, 10, y.shape)).clip(0, 255)
-        Picture.fromarray(picture.astype(np.uint8)).save(folder / f"im{index}.png")
-        labels = (disc + 2 * (bar & ~disc)).astype(np.uint8)
+        pixels, masks = draw(index)
+        Picture.fromarray(pixels).save(folder / f"im{index}.png")
+        labels = np.where(masks["disc"], 1, 2 * masks["bar"]).astype(np.uint8)
         Picture.fromarray(labels).save(folder / f"mask{index}.png")
         split = "test" if index > 9 else "val" if index > 7 else "train"
         mask = f"mask{index}.png" if index < 4 or index > 7 else ""

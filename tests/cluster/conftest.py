@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import json
 import os
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from discs_and_bars import draw, fill, quick_request
 from src_core.cluster.authority import make_keys
 from src_core.cluster.keyring import Keys
 from src_core.store import Project
@@ -59,29 +59,15 @@ if WALLED:
     _PREPARE = _give_up_overriding
 
 
-def _rounds():
-    """The small projects of the rounds' tests: discs and bars."""
-    path = Path(__file__).parents[1] / "rounds" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("projects_of_rounds", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def rounds():
-    return _rounds()
-
-
 @pytest.fixture
-def make_project(rounds, tmp_path):
+def make_project(tmp_path):
     """A project whose every text could give a patient or a colleague away."""
 
     def make(name="project", start=0):
         splits = {Split.TRAIN: 6, Split.VAL: 3, Split.TEST: 3}
         with Project.create(tmp_path / name, "Ward 7", who="dr-secret") as project:
-            rounds.fill(project, splits, labelled=4, start=start)
-            drawn, masks = rounds.draw(77)
+            fill(project, splits, labelled=4, start=start)
+            drawn, masks = draw(77)
             image, _ = project.add_image(
                 drawn,
                 name="Doe^Jane 1970-01-01.png",
@@ -276,9 +262,9 @@ class Client:
 
 
 @pytest.fixture
-def client(make_project, rounds, ada, tmp_path):
+def client(make_project, ada, tmp_path):
     """A workstation with a project that is quick to train."""
-    settings = rounds.quick_request().settings
+    settings = quick_request().settings
     often = settings.train.model_copy(update={"checkpoint_seconds": 0.2})
     path = tmp_path / "settings.json"
     path.write_text(settings.model_copy(update={"train": often}).model_dump_json())

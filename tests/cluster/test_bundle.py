@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from discs_and_bars import draw, fill, quick_request
 from src_core.checkpoints import CARD, ModelCard, PresenceRule, save_model
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.manifest import Manifest, bundle_name, read_manifest
@@ -33,11 +34,11 @@ def send(bundle, store):
         store.append(sha256, size, 0, bundle.read(sha256, 0, size))
 
 
-def packed(folder, rounds, store, **changes):
+def packed(folder, store, **changes):
     with Project.open(folder) as project:
         frozen = project.position
     with Project.open(folder, at=frozen) as project:
-        bundle = pack(project, rounds.quick_request(**changes))
+        bundle = pack(project, quick_request(**changes))
         send(bundle, store)
     return bundle
 
@@ -47,9 +48,9 @@ def store(tmp_path):
     return BlobStore(tmp_path / "server" / "blobs")
 
 
-def test_a_training_sees_the_same_there(make_project, rounds, store, tmp_path):
+def test_a_training_sees_the_same_there(make_project, store, tmp_path):
     folder = make_project()
-    bundle = packed(folder, rounds, store)
+    bundle = packed(folder, store)
     frame = bundle.request.settings.frame
     there = tmp_path / "server" / "work"
     position = unpack(read_manifest(bundle.manifest), store, there)
@@ -74,7 +75,7 @@ def test_a_training_sees_the_same_there(make_project, rounds, store, tmp_path):
 
 
 @pytest.mark.parametrize("modality", ["CT", "", "a ward's own word"])
-def test_how_a_patient_lies_goes_along(tmp_path, rounds, store, modality):
+def test_how_a_patient_lies_goes_along(tmp_path, store, modality):
     """It decides how a model is shown an image; what took it, only as DICOM says it."""
     oblique = (1.0, 0.0, 0.0, 0.0, 0.8, -0.6, 0.0, 0.6, 0.8)
     facts = {
@@ -84,10 +85,10 @@ def test_how_a_patient_lies_goes_along(tmp_path, rounds, store, modality):
         "direction": oblique,
     }
     with Project.create(tmp_path / "a", "a", who="ada") as project:
-        rounds.fill(project, {Split.TRAIN: 2, Split.VAL: 1}, labelled=2)
+        fill(project, {Split.TRAIN: 2, Split.VAL: 1}, labelled=2)
         pixels = np.arange(4 * 32 * 40, dtype=np.int16).reshape(4, 32, 40)
         project.add_image(pixels, name="x", axes="zyx", modality=modality, **facts)
-    bundle = packed(tmp_path / "a", rounds, store)
+    bundle = packed(tmp_path / "a", store)
     there = tmp_path / "server" / "work"
     position = unpack(read_manifest(bundle.manifest), store, there)
     with Project.open(there, at=position) as project:
@@ -96,9 +97,9 @@ def test_how_a_patient_lies_goes_along(tmp_path, rounds, store, modality):
     assert found.modality == ("CT" if modality == "CT" else "")
 
 
-def test_no_name_travels(make_project, rounds, store, tmp_path):
+def test_no_name_travels(make_project, store, tmp_path):
     """Not in the list, not in a content, not in what lies on the server after."""
-    bundle = packed(make_project(), rounds, store)
+    bundle = packed(make_project(), store)
     there = tmp_path / "server" / "work"
     unpack(read_manifest(bundle.manifest), store, there)
     texts = [bundle.manifest, bundle.request.model_dump_json().encode()]
@@ -113,9 +114,9 @@ def test_no_name_travels(make_project, rounds, store, tmp_path):
         assert {revision.who for revision in project.history()} == {"bundle"}
 
 
-def test_test_images_and_unfinished_masks_stay_here(make_project, rounds, store):
+def test_test_images_and_unfinished_masks_stay_here(make_project, store):
     folder = make_project()
-    manifest = read_manifest(packed(folder, rounds, store).manifest)
+    manifest = read_manifest(packed(folder, store).manifest)
     with Project.open(folder) as project:
         hashes = {image.sha256: image for image in project.images()}
         secret = project.image("Doe^Jane 1970-01-01.png")
@@ -127,9 +128,7 @@ def test_test_images_and_unfinished_masks_stay_here(make_project, rounds, store)
 
 
 @pytest.mark.parametrize("may", [True, False])
-def test_proposals_travel_only_if_they_may_teach(
-    make_project, rounds, store, tmp_path, may
-):
+def test_proposals_travel_only_if_they_may_teach(make_project, store, tmp_path, may):
     folder, drawn = make_project(), np.eye(64, dtype=np.uint8)
     with Project.open(folder, mode="rw") as project:
         done = {mask.image for mask in project.masks()}
@@ -143,7 +142,7 @@ def test_proposals_travel_only_if_they_may_teach(
                 status=MaskStatus.PROPOSED,
                 source=Source(SourceKind.MODEL, model, "dr-secret"),
             )
-    bundle = packed(folder, rounds, store, proposals_teach=may)
+    bundle = packed(folder, store, proposals_teach=may)
     assert bundle.request.proposals_teach is may
     there = tmp_path / "server" / "work"
     position = unpack(read_manifest(bundle.manifest), store, there)
@@ -157,11 +156,11 @@ def test_proposals_travel_only_if_they_may_teach(
             np.testing.assert_array_equal(read, drawn)
 
 
-def test_captions_travel_only_where_a_model_learns_from_them(tmp_path, rounds, store):
+def test_captions_travel_only_where_a_model_learns_from_them(tmp_path, store):
     with Project.create(tmp_path / "one") as project:
-        rounds.fill(project, {Split.TRAIN: 2}, labelled=2, targets=("disc",))
+        fill(project, {Split.TRAIN: 2}, labelled=2, targets=("disc",))
         project.update_image("im0.png", caption="a disc at the left")
-    manifest = read_manifest(packed(tmp_path / "one", rounds, store).manifest)
+    manifest = read_manifest(packed(tmp_path / "one", store).manifest)
     assert sorted(image.caption for image in manifest.images) == [
         "",
         "a disc at the left",
@@ -169,37 +168,35 @@ def test_captions_travel_only_where_a_model_learns_from_them(tmp_path, rounds, s
 
 
 def test_the_same_state_has_the_same_name_and_one_mask_more_is_one_content_more(
-    make_project, rounds, store
+    make_project, store
 ):
     folder = make_project()
-    first = packed(folder, rounds, store)
-    assert packed(folder, rounds, store).name == first.name
+    first = packed(folder, store)
+    assert packed(folder, store).name == first.name
     with Project.open(folder, mode="rw") as project:
-        other = rounds.draw(123)[1]["disc"]
+        other = draw(123)[1]["disc"]
         project.save_mask("im5.png", "disc", other, status=MaskStatus.DONE)
         frozen = project.position
     with Project.open(folder, at=frozen) as project:
-        second = pack(project, rounds.quick_request())
+        second = pack(project, quick_request())
         missing = store.missing(second.blobs)
     assert second.name != first.name
     assert len(missing) == 1
     assert sum(missing.values()) < 1000
 
 
-def test_a_file_changed_since_it_was_hashed_is_hashed_again(
-    make_project, rounds, store
-):
+def test_a_file_changed_since_it_was_hashed_is_hashed_again(make_project, store):
     folder = make_project()
-    first = packed(folder, rounds, store)
+    first = packed(folder, store)
     (chunk,) = list((folder / "images" / "im0.png.ome.zarr" / "0" / "c").rglob("0"))[
         -1:
     ]
     chunk.write_bytes(chunk.read_bytes() + b"\0")
-    assert packed(folder, rounds, store).name != first.name
+    assert packed(folder, store).name != first.name
 
 
 def test_the_version_that_answers_goes_along_and_its_card_says_no_more_than_needed(
-    make_project, rounds, store, tmp_path
+    make_project, store, tmp_path
 ):
     folder = make_project()
     card = ModelCard(
@@ -218,7 +215,7 @@ def test_the_version_that_answers_goes_along_and_its_card_says_no_more_than_need
     with Project.open(folder, mode="rw") as project:
         save_model(project.models_dir, {}, card)
         promote(project, "v1", who="ada", reason="chosen")
-    bundle = packed(folder, rounds, store)
+    bundle = packed(folder, store)
     there = tmp_path / "there"
     unpack(read_manifest(bundle.manifest), store, there)
     sent = json.loads((there / "models" / "v1" / CARD).read_bytes())
@@ -227,14 +224,12 @@ def test_the_version_that_answers_goes_along_and_its_card_says_no_more_than_need
     # What decides the picture's size is the version's, not asked of the images here;
     # unless a training is to start from nothing.
     assert bundle.request.settings.frame.size == 0
-    fresh = packed(folder, rounds, store, fresh=True)
+    fresh = packed(folder, store, fresh=True)
     assert fresh.request.settings.frame.size == 64
 
 
-def test_a_bundle_that_lost_a_content_makes_no_project(
-    make_project, rounds, store, tmp_path
-):
-    bundle = packed(make_project(), rounds, store)
+def test_a_bundle_that_lost_a_content_makes_no_project(make_project, store, tmp_path):
+    bundle = packed(make_project(), store)
     manifest = read_manifest(bundle.manifest)
     masks = (mask for image in manifest.images for mask in image.masks.values())
     sha256, _ = next(blob for mask in masks for blob in mask.values())
@@ -245,7 +240,7 @@ def test_a_bundle_that_lost_a_content_makes_no_project(
     with Project.open(tmp_path / "project") as project:
         frozen = project.position
     with Project.open(tmp_path / "project", at=frozen) as project:
-        send(pack(project, rounds.quick_request()), store)
+        send(pack(project, quick_request()), store)
     unpack(manifest, store, tmp_path / "there")
     with Project.open(tmp_path / "there") as project:
         assert project.verify() == []
@@ -330,8 +325,8 @@ def test_a_list_that_is_too_long_is_not_parsed():
         read_manifest(b" " * (65 << 20))
 
 
-def test_a_list_reads_back_as_what_it_was(make_project, rounds, store):
-    bundle = packed(make_project(), rounds, store)
+def test_a_list_reads_back_as_what_it_was(make_project, store):
+    bundle = packed(make_project(), store)
     read = read_manifest(bundle.manifest)
     assert read.pack() == bundle.manifest
     assert bundle_name(read.pack()) == bundle.name

@@ -12,6 +12,7 @@ import threading
 import numpy as np
 import pytest
 
+from discs_and_bars import fill, quick_request
 from src_core.checkpoints import load_card
 from src_core.cluster import pool as pool_module
 from src_core.cluster.asking import (
@@ -43,7 +44,7 @@ def two_workers(key_folder, harness):
 
 
 @pytest.fixture(scope="module")
-def trained(rounds, tmp_path_factory):
+def trained(tmp_path_factory):
     """A project with a model, made once."""
     from src_core.devices import pick_device
     from src_core.rounds import promote
@@ -52,8 +53,8 @@ def trained(rounds, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained") / "project"
     with Project.create(folder, "pool", who="ada") as project:
-        rounds.fill(project, {Split.TRAIN: 26, Split.VAL: 3}, labelled=4)
-        request = rounds.quick_request().model_copy(update={"steps": 6})
+        fill(project, {Split.TRAIN: 26, Split.VAL: 3}, labelled=4)
+        request = quick_request().model_copy(update={"steps": 6})
         result = Round(project, request, pick_device("cpu")).run()
         promote(project, result.version, who="ada", reason="the first")
     return folder

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from discs_and_bars import quick_request
 from src_core.checkpoints import CARD, WEIGHTS, ModelCard, list_models, load_model
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.news import read_news
@@ -44,9 +45,9 @@ class FakeLink:
 
 
 @pytest.fixture
-def good(rounds):
+def good():
     """What a server gives for a finished job: result, card, weights."""
-    request = rounds.quick_request(method="supervised")
+    request = quick_request(method="supervised")
     frame = request.settings.frame.model_copy(update={"size": 64, "tiles": False})
     settings = request.settings.model_copy(update={"frame": frame})
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from discs_and_bars import draw
 from src_core.checkpoints import list_models, load_model
 from src_core.cluster.keyring import Keys
 from src_core.cluster.left import Left, left_behind, write_note
@@ -87,11 +88,11 @@ def test_the_server_could_not_look_into_the_clients_folder(client, server, harne
     assert "PermissionError" in done.stderr
 
 
-def test_the_second_time_only_what_is_new_is_sent(client, server, rounds, make_project):
+def test_the_second_time_only_what_is_new_is_sent(client, server, make_project):
     client.project = make_project("other", start=500)
     _, first = run(client, server, request(client))
     with Project.open(client.project, mode="rw") as project:
-        mask = rounds.draw(999)[1]["disc"]
+        mask = draw(999)[1]["disc"]
         project.save_mask("im505.png", "disc", mask, status=MaskStatus.DONE)
         images = sum(
             path.stat().st_size for path in (client.project / "images").rglob("0")

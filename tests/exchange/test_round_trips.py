@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from PIL import Image
 
+import dicoms
 from src_core.errors import BadInputError, UserError
 from src_core.exchange import (
     ExportOptions,
@@ -28,12 +27,6 @@ from src_core.types import MaskStatus
 
 nibabel = pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")
-
-_SPEC = importlib.util.spec_from_file_location(
-    "dicoms", Path(__file__).parents[1] / "imaging" / "dicoms.py"
-)
-DICOMS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(DICOMS)
 
 RNG = np.random.default_rng(9)
 ONE = IntakeOptions(workers=1)
@@ -231,11 +224,11 @@ LIVER[1, 2, 1] = 0
 
 
 @pytest.mark.parametrize(
-    "across_down", [DICOMS.AXIAL, DICOMS.CORONAL, DICOMS.SAGITTAL], ids="acs"
+    "across_down", [dicoms.AXIAL, dicoms.CORONAL, dicoms.SAGITTAL], ids="acs"
 )
 def test_dicom_out_as_segmentation_and_in_again(project, tmp_path, across_down):
     highdicom = pytest.importorskip("highdicom")
-    DICOMS.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
+    dicoms.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
     image = with_mask(project, tmp_path / "ct", LIVER, "liver")
     (path,) = export_project(project, tmp_path / "out", "dicom-seg")
     seg = highdicom.seg.segread(path)
@@ -262,7 +255,7 @@ def test_a_folder_of_a_series_and_its_segmentation_is_taken_in_at_once(
     project, tmp_path
 ):
     pytest.importorskip("highdicom")
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     image = with_mask(project, tmp_path / "ct", LIVER, "liver")
     (path,) = export_project(project, tmp_path / "out", "dicom-seg")
     path.rename(tmp_path / "ct" / "z.dcm")
@@ -275,7 +268,7 @@ def test_a_folder_of_a_series_and_its_segmentation_is_taken_in_at_once(
 
 def test_a_segmentation_without_its_images_is_told(project, tmp_path):
     pytest.importorskip("highdicom")
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     with_mask(project, tmp_path / "ct", LIVER, "liver")
     (path,) = export_project(project, tmp_path / "out", "dicom-seg")
     with Project.create(tmp_path / "other") as other:
@@ -285,7 +278,7 @@ def test_a_segmentation_without_its_images_is_told(project, tmp_path):
 
 def test_names_are_copied_only_on_demand(project, tmp_path):
     pytest.importorskip("highdicom")
-    DICOMS.save_series(tmp_path / "ct", VOLUME, PatientBirthDate="19640812")
+    dicoms.save_series(tmp_path / "ct", VOLUME, PatientBirthDate="19640812")
     with_mask(project, tmp_path / "ct", LIVER, "liver")
     (path,) = export_project(project, tmp_path / "plain", "dicom-seg")
     assert b"Muster" not in path.read_bytes()
@@ -329,7 +322,7 @@ SECRETS = {
 
 def test_nothing_of_a_patient_is_in_the_project(project, tmp_path):
     """Every byte of every file, but the two private ones that are kept apart."""
-    DICOMS.save_series(
+    dicoms.save_series(
         tmp_path / "Geheim", VOLUME, **SECRETS, StudyInstanceUID="1.2.777.888"
     )
     with_mask(project, tmp_path / "Geheim", LIVER, "liver")
@@ -352,7 +345,7 @@ def test_nothing_of_a_patient_is_in_the_project(project, tmp_path):
 
 
 def test_a_backup_leaves_the_archives_identifiers_out(project, tmp_path):
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     image = with_mask(project, tmp_path / "ct", LIVER, "liver")
     for names in (False, True):
         file = project.backup(tmp_path / f"{names}.zip", names=names)
@@ -381,7 +374,7 @@ def test_volumes_are_measured_in_cubic_millimetres(project, tmp_path, code):
 
 
 def test_a_tilted_gantry_is_measured_with_the_volume_that_it_has(project, tmp_path):
-    DICOMS.save_series(tmp_path / "ct", VOLUME, shear=1.5)
+    dicoms.save_series(tmp_path / "ct", VOLUME, shear=1.5)
     with_mask(project, tmp_path / "ct", LIVER, "liver")
     (path,) = export_project(project, tmp_path / "out", "table")
     expected = LIVER.sum() * 2.0 * 0.5 * 0.25

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dicoms
 from src_core.errors import BadInputError
 from src_core.imaging import ReadOptions, read_image
 
 pydicom = pytest.importorskip("pydicom")
 
-_SPEC = importlib.util.spec_from_file_location(
-    "dicoms", Path(__file__).with_name("dicoms.py")
-)
-DICOMS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(DICOMS)
 STORED = np.arange(20, dtype=np.uint16).reshape(4, 5) * 100
 
 
 def save(path, stored=STORED, **tags):
-    DICOMS.save(path, stored, **tags)
+    dicoms.save(path, stored, **tags)
 
 
 VALUES = [

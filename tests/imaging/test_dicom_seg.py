@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dicoms
 from src_core.errors import BadInputError, MissingExtraError
 from src_core.imaging import ExportItem, Picture, export, read_image, read_mask
 
 pydicom = pytest.importorskip("pydicom")
 highdicom = pytest.importorskip("highdicom")
 
-_SPEC = importlib.util.spec_from_file_location(
-    "dicoms", Path(__file__).with_name("dicoms.py")
-)
-DICOMS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(DICOMS)
 
 RNG = np.random.default_rng(2)
 VOLUME = RNG.integers(0, 3000, (6, 5, 4)).astype(np.uint16)
@@ -40,16 +34,16 @@ def written(tmp_path, item):
 
 
 SERIES = [
-    ("axial", DICOMS.AXIAL),
-    ("coronal", DICOMS.CORONAL),
-    ("sagittal", DICOMS.SAGITTAL),
+    ("axial", dicoms.AXIAL),
+    ("coronal", dicoms.CORONAL),
+    ("sagittal", dicoms.SAGITTAL),
     ("oblique", (0.8, 0.6, 0, -0.6, 0.8, 0)),
 ]
 
 
 @pytest.mark.parametrize(("name", "across_down"), SERIES, ids=[s[0] for s in SERIES])
 def test_highdicom_finds_every_voxel_on_its_slice(tmp_path, name, across_down):
-    DICOMS.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
+    dicoms.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
     item = item_of(tmp_path / "ct")
     seg = highdicom.seg.segread(written(tmp_path, item))
     assert [seg.get_segment_description(n).segment_label for n in (1, 2)] == [
@@ -76,7 +70,7 @@ def test_highdicom_finds_every_voxel_on_its_slice(tmp_path, name, across_down):
 
 @pytest.mark.parametrize(("name", "across_down"), SERIES, ids=[s[0] for s in SERIES])
 def test_a_segment_lies_where_its_image_lies(tmp_path, name, across_down):
-    DICOMS.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
+    dicoms.save_series(tmp_path / "ct", VOLUME, across_down=across_down)
     item = item_of(tmp_path / "ct")
     path = written(tmp_path, item)
     like = item.picture
@@ -91,7 +85,7 @@ def test_a_segment_lies_where_its_image_lies(tmp_path, name, across_down):
 
 def test_enhanced_files_are_referred_to_by_frame(tmp_path):
     order = (3, 0, 5, 1, 4, 2)
-    DICOMS.save_frames(
+    dicoms.save_frames(
         tmp_path / "ct.dcm",
         VOLUME,
         order=order,
@@ -113,7 +107,7 @@ def test_enhanced_files_are_referred_to_by_frame(tmp_path):
 
 
 def test_a_flat_film_has_a_segmentation_too(tmp_path):
-    DICOMS.save(
+    dicoms.save(
         tmp_path / "cr.dcm",
         VOLUME[0],
         Modality="CR",
@@ -126,7 +120,7 @@ def test_a_flat_film_has_a_segmentation_too(tmp_path):
 
 
 def test_a_slice_of_a_volume_is_found_by_what_it_was_drawn_on(tmp_path):
-    paths = DICOMS.save_series(tmp_path / "ct", VOLUME)
+    paths = dicoms.save_series(tmp_path / "ct", VOLUME)
     path = written(tmp_path, item_of(tmp_path / "ct"))
     np.testing.assert_array_equal(
         read_mask(path, 1, like=read_image(paths[3])), LIVER[3]
@@ -134,7 +128,7 @@ def test_a_slice_of_a_volume_is_found_by_what_it_was_drawn_on(tmp_path):
 
 
 def test_no_name_leaves_unless_it_is_asked_for(tmp_path):
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     item = item_of(tmp_path / "ct")
     data = pydicom.dcmread(written(tmp_path, item))
     assert (str(data.PatientName), data.PatientID) == ("", "anon-0001")
@@ -160,7 +154,7 @@ def fractional(data):
 
 def plain_seg(tmp_path):
     """Both segments on the four inner slices, frame after frame."""
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     inner = {"a": LIVER.copy(), "b": np.zeros_like(SPLEEN)}
     inner["a"][1:5, 0, 0] = 1
     inner["b"][1:5] = SPLEEN[1:5]
@@ -198,7 +192,7 @@ REFUSED = [
         lambda p: replace(
             p,
             reference=replace(
-                p.reference, frames=(1, 2, 3, 4, 5, 6), sop_class=DICOMS.SECONDARY
+                p.reference, frames=(1, 2, 3, 4, 5, 6), sop_class=dicoms.SECONDARY
             ),
         ),
         "frame of a film",
@@ -210,14 +204,14 @@ REFUSED = [
     ("name", "change", "message"), REFUSED, ids=[r[0] for r in REFUSED]
 )
 def test_refused(tmp_path, name, change, message):
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     item = item_of(tmp_path / "ct")
     with pytest.raises(BadInputError, match=message):
         export("dicom-seg", [replace(item, picture=change(item.picture))], tmp_path)
 
 
 def test_nothing_is_overwritten(tmp_path):
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     item = item_of(tmp_path / "ct")
     written(tmp_path, item)
     with pytest.raises(BadInputError, match="there already"):
@@ -233,7 +227,7 @@ def test_without_highdicom_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def test_an_image_of_all_absent_targets_gives_no_file(tmp_path):
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     item = item_of(tmp_path / "ct", {"absent": np.zeros_like(LIVER)})
     assert export("dicom-seg", [item], tmp_path / "out") == []
 
@@ -242,7 +236,7 @@ def test_the_picture_alone_is_no_segmentation(tmp_path):
     like = Picture(
         np.zeros((2, 3), np.uint8), "yx", (1.0, 1.0), "pixel", (0.0, 0.0), "", "a.png"
     )
-    DICOMS.save_series(tmp_path / "ct", VOLUME)
+    dicoms.save_series(tmp_path / "ct", VOLUME)
     path = written(tmp_path, item_of(tmp_path / "ct"))
     with pytest.raises(BadInputError, match="is a volume of 6 slices"):
         read_mask(path, 2, like=like)

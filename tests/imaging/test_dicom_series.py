@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dicoms
 from src_core.errors import BadInputError, MissingExtraError
 from src_core.imaging import ReadOptions, Source, affine_of, find_sources, read_image
-
-pytest.importorskip("pydicom")
-
-_SPEC = importlib.util.spec_from_file_location(
-    "dicoms", Path(__file__).with_name("dicoms.py")
-)
-DICOMS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(DICOMS)
 
 RNG = np.random.default_rng(5)
 VOLUME = RNG.integers(0, 3000, (6, 5, 4)).astype(np.uint16)
 HOUNSFIELD = VOLUME.astype(np.int16) - 1024
 ORIENTATIONS = [
-    (DICOMS.AXIAL, "SPL"),
-    (DICOMS.CORONAL, "PIL"),
-    (DICOMS.SAGITTAL, "RIP"),
+    (dicoms.AXIAL, "SPL"),
+    (dicoms.CORONAL, "PIL"),
+    (dicoms.SAGITTAL, "RIP"),
     ((-1, 0, 0, 0, 1, 0), "IPR"),
 ]
 
@@ -39,7 +30,7 @@ def world_of(picture, z, y, x):
 
 @pytest.mark.parametrize(("across_down", "letters"), ORIENTATIONS)
 def test_slices_are_sorted_by_position_not_by_name(tmp_path, across_down, letters):
-    DICOMS.save_series(tmp_path, VOLUME, across_down=across_down)
+    dicoms.save_series(tmp_path, VOLUME, across_down=across_down)
     picture = read_image(tmp_path)
     np.testing.assert_array_equal(picture.pixels, HOUNSFIELD)
     assert picture.pixels.dtype == np.int16
@@ -53,28 +44,28 @@ def test_slices_are_sorted_by_position_not_by_name(tmp_path, across_down, letter
 
 def test_any_names_and_any_order_give_the_same_volume(tmp_path):
     names = [f"{number}.ima" for number in random.Random(3).sample(range(99), 6)]
-    DICOMS.save_series(tmp_path, VOLUME[::-1], step=-2.0, names=names)
+    dicoms.save_series(tmp_path, VOLUME[::-1], step=-2.0, names=names)
     np.testing.assert_array_equal(read_image(tmp_path).pixels, HOUNSFIELD[::-1][::-1])
 
 
 def test_mixed_series_are_told_apart(tmp_path):
-    DICOMS.save_series(tmp_path / "a", VOLUME, SeriesInstanceUID="1.1")
-    DICOMS.save_series(tmp_path / "a" / "deep", VOLUME[:4] + 1, SeriesInstanceUID="1.2")
+    dicoms.save_series(tmp_path / "a", VOLUME, SeriesInstanceUID="1.1")
+    dicoms.save_series(tmp_path / "a" / "deep", VOLUME[:4] + 1, SeriesInstanceUID="1.2")
     # one series in two folders, with a localizer of three planes in it
     names = [f"x{z}.dcm" for z in range(6)]
-    paths = DICOMS.save_series(
+    paths = dicoms.save_series(
         tmp_path / "b", VOLUME + 2, SeriesInstanceUID="1.3", names=names
     )
     (tmp_path / "c").mkdir()
     paths[2].rename(tmp_path / "c" / "lost")
-    DICOMS.save_series(
+    dicoms.save_series(
         tmp_path / "b",
         VOLUME[:2],
-        across_down=DICOMS.SAGITTAL,
+        across_down=dicoms.SAGITTAL,
         SeriesInstanceUID="1.3",
         names=["l0", "l1"],
     )
-    DICOMS.save(tmp_path / "film.dcm", VOLUME[0])
+    dicoms.save(tmp_path / "film.dcm", VOLUME[0])
     found = find_sources([tmp_path])
     assert found.failed == []
     by_part = {source.part: source for source in found.sources}
@@ -104,14 +95,14 @@ def test_mixed_series_are_told_apart(tmp_path):
 
 def test_series_without_identifiers_are_still_series(tmp_path):
     blank = {"SeriesInstanceUID": "", "StudyInstanceUID": ""}
-    DICOMS.save_series(tmp_path / "a", VOLUME, **blank)
-    DICOMS.save_series(tmp_path / "b", VOLUME, **blank)
+    dicoms.save_series(tmp_path / "a", VOLUME, **blank)
+    dicoms.save_series(tmp_path / "b", VOLUME, **blank)
     found = find_sources([tmp_path])
     assert [len(source.files) for source in found.sources] == [6, 6]
 
 
 def test_a_missing_slice_is_told(tmp_path):
-    paths = DICOMS.save_series(tmp_path, VOLUME)
+    paths = dicoms.save_series(tmp_path, VOLUME)
     paths[3].unlink()
     found = find_sources([tmp_path])
     assert found.sources == []
@@ -126,7 +117,7 @@ def test_a_missing_slice_is_told(tmp_path):
 def test_rounded_positions_are_no_missing_slice(tmp_path):
     for z in range(6):
         place = [-10.0, -20.0, round(30 + z * 2 / 3, 1)]
-        DICOMS.save_series(
+        dicoms.save_series(
             tmp_path,
             VOLUME[z : z + 1],
             origin=place,
@@ -137,7 +128,7 @@ def test_rounded_positions_are_no_missing_slice(tmp_path):
 
 
 def test_copies_of_files_count_once(tmp_path):
-    paths = DICOMS.save_series(tmp_path, VOLUME)
+    paths = dicoms.save_series(tmp_path, VOLUME)
     (tmp_path / "copy.dcm").write_bytes(paths[0].read_bytes())
     found = find_sources([tmp_path])
     assert [len(source.files) for source in found.sources] == [6]
@@ -147,7 +138,7 @@ def test_copies_of_files_count_once(tmp_path):
 def save_cine(folder, phases=3):
     """A series in which each place was taken several times."""
     for phase in range(phases):
-        DICOMS.save_series(
+        dicoms.save_series(
             folder,
             VOLUME + 10 * phase,
             names=[f"{z}-{phases - phase}.dcm" for z in range(6)],
@@ -175,7 +166,7 @@ def test_uneven_repeats_are_told(tmp_path):
 
 
 def test_a_tilted_gantry_is_a_sheared_volume(tmp_path):
-    DICOMS.save_series(tmp_path, VOLUME, shear=0.8)
+    dicoms.save_series(tmp_path, VOLUME, shear=0.8)
     picture = read_image(tmp_path)
     assert picture.spacing[0] == pytest.approx(np.hypot(2.0, 0.8))
     assert world_of(picture, 5, 0, 0) == pytest.approx((-10, -20 + 5 * 0.8, 40))
@@ -184,7 +175,7 @@ def test_a_tilted_gantry_is_a_sheared_volume(tmp_path):
 
 def test_slopes_that_differ_between_slices(tmp_path):
     slopes = ["1", "0.5", "1", "0.25", "1", "1"]
-    DICOMS.save_series(tmp_path, VOLUME, RescaleSlope=slopes)
+    dicoms.save_series(tmp_path, VOLUME, RescaleSlope=slopes)
     picture = read_image(tmp_path)
     expected = VOLUME * np.array(slopes, float)[:, None, None] - 1024
     np.testing.assert_allclose(picture.pixels, expected)
@@ -192,7 +183,7 @@ def test_slopes_that_differ_between_slices(tmp_path):
 
 @pytest.mark.parametrize("order", [range(6), (3, 0, 5, 1, 4, 2)])
 def test_frames_with_a_place_are_a_volume(tmp_path, order):
-    DICOMS.save_frames(tmp_path / "a.dcm", VOLUME, order=order, Modality="CT")
+    dicoms.save_frames(tmp_path / "a.dcm", VOLUME, order=order, Modality="CT")
     picture = read_image(tmp_path / "a.dcm")
     np.testing.assert_array_equal(picture.pixels, VOLUME)
     assert (picture.orientation, picture.modality) == ("SPL", "CT")
@@ -205,7 +196,7 @@ def test_frames_with_a_place_are_a_volume(tmp_path, order):
 
 def test_frames_without_a_place_are_a_film(tmp_path):
     path = tmp_path / "film.dcm"
-    DICOMS.save_frames(path, VOLUME, placed=False, FrameIncrementPointer=0x00181063)
+    dicoms.save_frames(path, VOLUME, placed=False, FrameIncrementPointer=0x00181063)
     sources = find_sources([path]).sources
     assert [str(s) for s in sources] == [f"{path}#frame={n}" for n in range(6)]
     np.testing.assert_array_equal(read_image(sources[4]).pixels, VOLUME[4])
@@ -214,8 +205,8 @@ def test_frames_without_a_place_are_a_film(tmp_path):
 
 
 def test_what_is_no_picture_is_passed_over(tmp_path):
-    DICOMS.save_series(tmp_path, VOLUME)
-    report = DICOMS.dataset(VOLUME[0])
+    dicoms.save_series(tmp_path, VOLUME)
+    report = dicoms.dataset(VOLUME[0])
     for tag in ("Rows", "Columns", "PixelData"):
         delattr(report, tag)
     report.save_as(tmp_path / "report.dcm", enforce_file_format=True)
@@ -224,7 +215,7 @@ def test_what_is_no_picture_is_passed_over(tmp_path):
 
 
 def test_a_slice_that_is_cut_off_is_named(tmp_path):
-    paths = DICOMS.save_series(tmp_path, VOLUME)
+    paths = dicoms.save_series(tmp_path, VOLUME)
     paths[1].write_bytes(paths[1].read_bytes()[:-9])
     with pytest.raises(BadInputError, match="less than expected"):
         read_image(tmp_path)
@@ -234,7 +225,7 @@ def test_a_codec_that_is_missing_is_named(tmp_path, monkeypatch):
     from pydicom.pixels.decoders import JPEGLSLosslessDecoder
     from pydicom.uid import JPEGLSLossless
 
-    data = DICOMS.dataset(VOLUME[0])
+    data = dicoms.dataset(VOLUME[0])
     data.file_meta.TransferSyntaxUID = JPEGLSLossless
     data.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
     data["PixelData"].is_undefined_length = True
@@ -266,7 +257,7 @@ WINDOWS = [
 
 @pytest.mark.parametrize(("tags", "window"), WINDOWS)
 def test_windows(tmp_path, tags, window):
-    DICOMS.save(tmp_path / "a.dcm", VOLUME[0], **tags)
+    dicoms.save(tmp_path / "a.dcm", VOLUME[0], **tags)
     assert read_image(tmp_path / "a.dcm").window == window
 
 
@@ -302,14 +293,14 @@ def region(**changes):
 )
 def test_the_scale_of_ultrasound(tmp_path, regions, spacing):
     sequence = [region(**changes) for changes in regions]
-    DICOMS.save(tmp_path / "a.dcm", VOLUME[0], SequenceOfUltrasoundRegions=sequence)
+    dicoms.save(tmp_path / "a.dcm", VOLUME[0], SequenceOfUltrasoundRegions=sequence)
     picture = read_image(tmp_path / "a.dcm")
     assert picture.spacing == pytest.approx(spacing or (1.0, 1.0))
     assert picture.unit == ("millimeter" if spacing else "pixel")
 
 
 def test_a_file_without_a_preamble(tmp_path):
-    data = DICOMS.dataset(VOLUME[0])
+    data = dicoms.dataset(VOLUME[0])
     del data.file_meta
     data.save_as(tmp_path / "a.dcm", implicit_vr=True, little_endian=True)
     np.testing.assert_array_equal(read_image(tmp_path / "a.dcm").pixels, VOLUME[0])
@@ -326,18 +317,18 @@ def test_a_file_without_a_preamble(tmp_path):
     ],
 )
 def test_a_folder_that_names_the_patient_is_not_shown(tmp_path, name, shown):
-    DICOMS.save_series(tmp_path / name, VOLUME, SeriesNumber=7)
+    dicoms.save_series(tmp_path / name, VOLUME, SeriesNumber=7)
     assert read_image(tmp_path / name).name == shown
 
 
 def test_text_in_the_pixels_is_noted(tmp_path):
-    DICOMS.save_series(tmp_path, VOLUME, BurnedInAnnotation="YES")
+    dicoms.save_series(tmp_path, VOLUME, BurnedInAnnotation="YES")
     assert "burned into the pixels" in read_image(tmp_path).notes[0]
 
 
 def test_the_reference_names_every_slice(tmp_path):
     names = [f"1.9.{z}" for z in range(6)]
-    DICOMS.save_series(tmp_path, VOLUME, SOPInstanceUID=names)
+    dicoms.save_series(tmp_path, VOLUME, SOPInstanceUID=names)
     picture = read_image(tmp_path, ReadOptions(salt="s"))
     reference = picture.reference
     assert reference.instances == tuple(names)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +16,7 @@ pytestmark = [
 for _module in ("nibabel", "pydicom", "SimpleITK", "tiffslide", "pylibjpeg"):
     pytest.importorskip(_module)
 
-CHILD = Path(__file__).with_name("fuzz_child.py")
-_SPEC = importlib.util.spec_from_file_location("fuzz_child", CHILD)
-_LOADED = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_LOADED)
+import fuzz_child  # noqa: E402
 
 COUNT = 500
 MOST_MIB = 3 * 1024
@@ -29,10 +24,10 @@ MOST_MIB = 3 * 1024
 turned, and no more."""
 
 
-@pytest.mark.parametrize("name", _LOADED.makers())
+@pytest.mark.parametrize("name", fuzz_child.makers())
 def test_damaged_files(tmp_path, name):
     done = subprocess.run(
-        [sys.executable, str(CHILD), name, str(COUNT), "1", str(tmp_path)],
+        [sys.executable, fuzz_child.__file__, name, str(COUNT), "1", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

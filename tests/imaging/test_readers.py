@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import pytest
 import tifffile
 
+from makers import MAKERS, PART, PIXELS, make_dicom, make_raster, make_zarr
 from src_core.errors import BadInputError, MissingExtraError, UserError
 from src_core.imaging import (
     READERS,
@@ -23,18 +22,6 @@ from src_core.imaging import (
     slides,
 )
 from src_core.imaging.units import common_unit
-
-_SPEC = importlib.util.spec_from_file_location(
-    "makers", Path(__file__).with_name("makers.py")
-)
-_MADE = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_MADE)
-MAKERS, PART, PIXELS = _MADE.MAKERS, _MADE.PART, _MADE.PIXELS
-make_dicom, make_raster, make_zarr = (
-    _MADE.make_dicom,
-    _MADE.make_raster,
-    _MADE.make_zarr,
-)
 
 
 def test_each_reader_is_tried_here(tmp_path):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import dicoms
 from lgssl_napari.placing import KEPT
 from lgssl_napari.reading import get_reader, read
 from lgssl_napari.writing import write
@@ -20,11 +20,6 @@ pytest.importorskip("napari")
 nibabel = pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")
 
-_SPEC = importlib.util.spec_from_file_location(
-    "dicoms", Path(__file__).parents[1] / "imaging" / "dicoms.py"
-)
-DICOMS = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(DICOMS)
 
 RNG = np.random.default_rng(5)
 AFFINES = {
@@ -84,7 +79,7 @@ def test_a_series_in_time_is_one_layer(tmp_path):
 def test_a_folder_of_two_series_is_two_layers(tmp_path):
     for number in (1, 2):
         volume = RNG.integers(0, 2000, (3, 5, 6)).astype(np.int16)
-        DICOMS.save_series(tmp_path / "study" / f"s{number}", volume)
+        dicoms.save_series(tmp_path / "study" / f"s{number}", volume)
     assert get_reader(str(tmp_path / "study")) is read
     made = layers(tmp_path / "study")
     assert [layer.data.shape for layer in made] == [(3, 5, 6)] * 2
@@ -161,7 +156,7 @@ def test_an_image_leaves_with_its_masks_as_ome_zarr(tmp_path):
 def test_labels_of_a_series_leave_as_dicom_seg_and_come_back(tmp_path):
     highdicom = pytest.importorskip("highdicom")
     volume = RNG.integers(0, 2000, (3, 6, 7)).astype(np.int16)
-    DICOMS.save_series(tmp_path / "ct", volume)
+    dicoms.save_series(tmp_path / "ct", volume)
     (image,) = layers(tmp_path / "ct")
     labels = drawn_on(image)
     labels.data[2, 0, 0] = 2

@@ -6,21 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from src_core.config import FrameSettings, ModelSettings, NetSettings
+import discs_and_bars
+from src_core.config import FrameSettings, ModelSettings
 from src_core.methods import Batch
 from src_core.text import TextFeatures
 
-WIDTH, SIDE = 16, 64
+WIDTH, SIDE = 16, discs_and_bars.SIDE
 TINY = ModelSettings(
-    net=NetSettings(
-        widths=(8, 8, 16, 16, 16),
-        decoder_widths=(16, 8, 8),
-        text_width=WIDTH,
-        slots=2,
-        grid=4,
-        code_width=16,
-        base=8,
-    ),
+    net=discs_and_bars.TINY.model_copy(update={"text_width": WIDTH}),
     frame=FrameSettings(size=SIDE),
 )
 

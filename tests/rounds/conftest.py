@@ -1,88 +1,22 @@
-"""A small real project: discs and bars, some labelled, some not."""
+"""Small real projects, a model that has learned one of them, and a made-up network."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from src_core.config import ModelSettings, NetSettings, TextSettings, TrainSettings
+from discs_and_bars import fill, quick_request
 from src_core.devices import Device
 from src_core.nets import Answer, Decoded, PromptNet
 from src_core.predict import Predictor
-from src_core.rounds import RoundRequest, deployed_card, promote
+from src_core.rounds import deployed_card, promote
 from src_core.rounds.round import Round
 from src_core.store import Project
-from src_core.types import MaskStatus, Split
-
-SIDE = 64
-
-
-def draw(index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    rng = np.random.default_rng(index)
-    y, x = np.mgrid[:SIDE, :SIDE]
-    cy, cx = rng.integers(16, 32), rng.integers(16, 48)
-    disc = (y - cy) ** 2 + (x - cx) ** 2 < 100
-    bar = (y > 46) & (y < 56)
-    picture = 120 + 90 * disc - 90 * bar + rng.normal(0, 10, y.shape)
-    masks = {"disc": disc.astype(np.uint8), "bar": bar.astype(np.uint8)}
-    return picture.clip(0, 255).astype(np.uint8), masks
-
-
-def fill(
-    project: Project,
-    splits: dict[Split, int],
-    labelled: int,
-    targets=("disc", "bar"),
-    start=0,
-):
-    """Add so many images a split; train images beyond `labelled` get no mask."""
-    ids = {t: project.add_target(t, (f"the {t}",), who="ada").id for t in targets}
-    index = start
-    for split, count in splits.items():
-        for n in range(count):
-            pixels, masks = draw(index)
-            image, _ = project.add_image(
-                pixels,
-                name=f"im{index}.png",
-                axes="yx",
-                group=f"p{index}",
-                split=split,
-                who="ada",
-            )
-            index += 1
-            if split is Split.TRAIN and n >= labelled:
-                continue
-            for target in targets:
-                project.save_mask(
-                    image.id,
-                    ids[target],
-                    masks[target],
-                    who="ada",
-                    status=MaskStatus.DONE,
-                )
-
-
-def quick_request(**changes) -> RoundRequest:
-    settings = ModelSettings(
-        method=changes.pop("method", "supervised"),
-        text=TextSettings(encoder="hashed"),
-        net=NetSettings(
-            widths=(8, 8, 16, 16, 16),
-            decoder_widths=(16, 8, 8),
-            slots=2,
-            grid=4,
-            code_width=16,
-        ),
-        train=TrainSettings(batch=4, threads=1),
-    )
-    return RoundRequest(
-        **({"settings": settings, "steps": 6, "device": "cpu"} | changes)
-    )
+from src_core.types import Split
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from src_core.methods import METHODS
 from src_core.train import Budget, Hooks, Pool, Training
 from src_core.train.schedule import BurnIn
 from src_core.types import Split
+from toy_world import toy_item
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -75,7 +76,7 @@ def test_asked_to_stop_it_returns_the_best_so_far(pool, wordings, settings):
     assert trained.weights
 
 
-def test_without_validation_the_average_is_kept(pool, wordings, settings, toy_item):
+def test_without_validation_the_average_is_kept(pool, wordings, settings):
     items = [toy_item(i, Split.TRAIN, truth=True) for i in range(3)]
     alone = Pool(items, pool.targets, 64)
     trained = _train(alone, wordings, settings(), steps=3)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+import one_rank
 from src_core.checkpoints import load_tensors
 from src_core.methods import METHODS
 from src_core.ranks import ALONE, Ranks, draw, enter, leave
 
-HERE = Path(__file__)
 STEPS = 6
 # Alike to rounding at first; then AdamW, which divides small gradients by their size,
 # makes of the last digit what it makes of any. Hard answers (CPS) break ties so.
@@ -23,24 +21,21 @@ EARLY, LATE = 1e-5, {"cps": 2e-2, "unimatch": 5e-3}
 DROPOUT = {"lvit"}  # drawn by each process for its own images
 
 
-def one_rank():
-    spec = importlib.util.spec_from_file_location(
-        "one_rank", HERE.with_name("one_rank.py")
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["one_rank"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """Where two processes have written down what they made of every method."""
     folder = tmp_path_factory.mktemp("ranks")
-    script = str(HERE.with_name("one_rank.py"))
     started = [
         subprocess.Popen(
-            [sys.executable, script, str(folder), str(n), "2", str(STEPS), *METHODS],
+            [
+                sys.executable,
+                one_rank.__file__,
+                str(folder),
+                str(n),
+                "2",
+                str(STEPS),
+                *METHODS,
+            ],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -70,8 +65,7 @@ def test_both_have_the_same_parameters_and_look_at_the_same_time(two, method):
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m not in DROPOUT])
 def test_the_losses_are_those_of_one_process_with_the_same_batch(two, method, tmp_path):
-    worker = one_rank()
-    training, trained, losses = worker.train(method, STEPS)
+    training, trained, losses = one_rank.train(method, STEPS)
     weights, told = read(two, method, 0)
     assert told["began"] == training.course.began
     assert (told["began"] is not None) is METHODS[method].uses_unlabelled
@@ -89,8 +83,7 @@ def test_the_losses_are_those_of_one_process_with_the_same_batch(two, method, tm
 
 
 def test_dropout_differs_between_them_and_little_else(two):
-    worker = one_rank()
-    _, _, losses = worker.train("lvit", STEPS)
+    _, _, losses = one_rank.train("lvit", STEPS)
     _, told = read(two, "lvit", 0)
     shared = [one["loss"] for one in told["losses"]]
     assert shared == pytest.approx([one["loss"] for one in losses], rel=2e-2)

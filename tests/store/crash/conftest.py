@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+import crash_writer
 from src_core.store import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 
 
@@ -70,13 +71,12 @@ class Writers:
 
 
 def start_template() -> Writers:
-    root = HERE.parents[2]
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "_writer.py")],
+        [sys.executable, crash_writer.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
     )
     return Writers(process)
 

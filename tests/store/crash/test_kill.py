@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from crash_writer import mask_of, pixels_of
 from src_core.store import Project, StrokeJournal
 from src_core.types import MaskStatus
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
-
-_SPEC = importlib.util.spec_from_file_location(
-    "crash_writer", Path(__file__).with_name("_writer.py")
-)
-WRITER = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(WRITER)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +42,7 @@ def test_every_acknowledged_revision_survives(root, tmp_path, writers, rounds):
                 assert (row.image, row.target) == ("a", "t")
                 assert row.status is MaskStatus.DONE
                 found = project.read_mask(image, "t", revision)
-                np.testing.assert_array_equal(found, WRITER.mask_of(n))
+                np.testing.assert_array_equal(found, mask_of(n))
             # at most the save in flight is there without having been acknowledged
             assert 0 <= project.position - max(acknowledged.values(), default=3) <= 1
             # a stroke that was kept is offered, unless its save got through
@@ -57,7 +50,7 @@ def test_every_acknowledged_revision_survives(root, tmp_path, writers, rounds):
             if strokes:
                 newest = journal.read("a", "t")
                 last = max(strokes)
-                expected = [WRITER.mask_of(last), WRITER.mask_of(last + 1)]
+                expected = [mask_of(last), mask_of(last + 1)]
                 assert any(np.array_equal(newest, mask) for mask in expected)
                 kept_strokes += len(journal.pending())
             assert project.verify(deep=False) == []
@@ -66,7 +59,7 @@ def test_every_acknowledged_revision_survives(root, tmp_path, writers, rounds):
         image = project.image("a")
         for n, revision in acknowledged.items():
             found = project.read_mask(image, "t", revision)
-            np.testing.assert_array_equal(found, WRITER.mask_of(n))
+            np.testing.assert_array_equal(found, mask_of(n))
     assert len(acknowledged) >= at_least >= rounds // 2
     assert kept_strokes > 0
 
@@ -101,9 +94,7 @@ def test_a_killed_import_resumes(root, tmp_path, writers):
         assert project.verify() == []
         assert list((root / "tmp").iterdir()) == []
         for n in range(count):
-            np.testing.assert_array_equal(
-                project.pixels(f"i{n}")[...], WRITER.pixels_of(n)
-            )
+            np.testing.assert_array_equal(project.pixels(f"i{n}")[...], pixels_of(n))
 
 
 def test_a_killed_import_gives_no_pseudonym_twice(root, tmp_path, writers):

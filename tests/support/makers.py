@@ -1,7 +1,4 @@
-"""A small file of every format, for tests that hold for all of them.
-
-Loaded by its path: tests are no package.
-"""
+"""A small file of every format, for tests that hold for all of them."""
 
 from __future__ import annotations
 

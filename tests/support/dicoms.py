@@ -1,4 +1,4 @@
-"""DICOM files made for the tests; loaded by its path: tests are no package."""
+"""DICOM files made for the tests."""
 
 from __future__ import annotations
 

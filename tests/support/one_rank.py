@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ from src_core.ranks.gang import together
 from src_core.text import load_encoder
 from src_core.train import Budget, Hooks, Pool, Training, Wordings
 from src_core.types import Split
+from toy_world import BAR, DISC, toy_item, toy_settings
 
 CPU = Device(torch.device("cpu"), bf16=False)
 
@@ -44,25 +44,15 @@ class FileSeat:
         return self.host, int(self.file.read_text())
 
 
-def toy():
-    """The toy world of the training tests."""
-    path = Path(__file__).with_name("conftest.py")
-    spec = importlib.util.spec_from_file_location("toy_world", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def train(method: str, steps: int, hooks: Hooks | None = None):
     """Train on the toy pool; return what came of it, losses step by step."""
-    world = toy()
-    items = [world._toy_item(i, Split.TRAIN, truth=i < 5) for i in range(9)]
-    items += [world._toy_item(i, Split.VAL, truth=True) for i in range(9, 14)]
-    pool = Pool(items, [world.DISC, world.BAR], 64)
+    items = [toy_item(i, Split.TRAIN, truth=i < 5) for i in range(9)]
+    items += [toy_item(i, Split.VAL, truth=True) for i in range(9, 14)]
+    pool = Pool(items, [DISC, BAR], 64)
     encoder = load_encoder(TextSettings(encoder="hashed"))
     wordings = Wordings(pool.targets, pool.captions, encoder)
     early = BurnInSettings(start=0.3, dice=0.0, gain=1.0, window=0.0)
-    settings = world.toy_settings(
+    settings = toy_settings(
         method, batch=8, burn_in=early, checkpoint_seconds=1e-9, validations=10
     )
     losses: list[dict[str, float]] = []

@@ -9,7 +9,6 @@ instead, which whoever started it sees.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import resource
@@ -19,18 +18,11 @@ import sys
 import warnings
 from pathlib import Path
 
+from makers import MAKERS, PART, PIXELS, make_dicom
+
 MEMORY = 6 << 30
 SECONDS = 30.0
 """Of processor time, for one file."""
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(
-        name, Path(__file__).with_name(f"{name}.py")
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def compressed(syntax):
@@ -40,11 +32,10 @@ def compressed(syntax):
         import numpy as np
         import pydicom
 
-        makers = load("makers")
-        makers.make_dicom(path)
+        make_dicom(path)
         data = pydicom.dcmread(path)
         # large enough for JPEG 2000 to divide it
-        pixels = np.tile(makers.PIXELS, (4, 4))
+        pixels = np.tile(PIXELS, (4, 4))
         data.Rows, data.Columns = pixels.shape
         if syntax == pydicom.uid.JPEGBaseline8Bit:
             import io
@@ -67,7 +58,7 @@ def compressed(syntax):
 def makers():
     from pydicom import uid
 
-    return load("makers").MAKERS | {
+    return MAKERS | {
         "rle.dcm": compressed(uid.RLELossless),
         "j2k.dcm": compressed(uid.JPEG2000Lossless),
         "jls.dcm": compressed(uid.JPEGLSLossless),
@@ -79,7 +70,7 @@ def makers():
 def deflated(path):
     import pydicom
 
-    load("makers").make_dicom(path)
+    make_dicom(path)
     data = pydicom.dcmread(path)
     data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
     data.save_as(path)
@@ -128,7 +119,7 @@ def main(name, count, seed, folder):
 
     pristine, path = folder / f"whole-{name}", folder / name
     makers()[name](pristine)
-    part = load("makers").PART.get(name, "")
+    part = PART.get(name, "")
     chance = random.Random(f"{name} {seed}")
     told = {"images": 0, "sentences": 0, "other": []}
     for number in range(count):
