@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -42,25 +42,23 @@ def test_a_window_killed_in_the_middle_of_a_stroke_loses_none(
     new_bench, project_path
 ) -> None:
     window = """
-import os, runpy, signal, sys
+import os, signal, sys
 from pathlib import Path
+from fakes import FakeCanvas, NowRunner
 from lgssl_napari.controller import Controller
 from lgssl_napari.recent import Recent
-fakes = runpy.run_path(sys.argv[1])
-canvas = fakes["FakeCanvas"]()
-path = Path(sys.argv[2])
-controller = Controller(canvas, fakes["NowRunner"](), recent=Recent(path / "recent"))
+canvas, path = FakeCanvas(), Path(sys.argv[1])
+controller = Controller(canvas, NowRunner(), recent=Recent(path / "recent"))
 controller.open_project(path)
 controller.ask("heart")
 for column in range(6):
     canvas.paint(slice(0, 2), slice(column, column + 1))
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    fakes = Path(__file__).with_name("conftest.py")
     done = subprocess.run(
-        [sys.executable, "-c", window, str(fakes), str(project_path)],
+        [sys.executable, "-c", window, str(project_path)],
         check=False,
-        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == -9
     bench = new_bench(project_path)
