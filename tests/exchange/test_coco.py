@@ -47,12 +47,6 @@ def write(folder, about, pictures=1):
     return path
 
 
-@pytest.fixture
-def project(tmp_path):
-    with Project.create(tmp_path / "project", who="ada") as opened:
-        yield opened
-
-
 MASKS = arrays(np.uint8, SHAPE, elements=st.integers(0, 1))
 
 

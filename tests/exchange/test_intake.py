@@ -22,12 +22,6 @@ INLINE = IntakeOptions(workers=1)
 CREW = IntakeOptions(workers=2)
 
 
-@pytest.fixture
-def project(tmp_path):
-    with Project.create(tmp_path / "project", who="ada") as opened:
-        yield opened
-
-
 def pictures(folder, count, broken=()):
     folder.mkdir()
     for n in range(count):
