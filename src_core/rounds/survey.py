@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from src_core.types import Image
 
     Row = dict[str, NDArray[Any]]
+    GiveUp = Callable[[], bool]
 
 WIDTH: Final = 64
 """Numbers that an image's features are squeezed to."""
@@ -62,9 +63,11 @@ class Limits:
     images : int, optional
         At most so many.
     seconds : float, optional
-        No image is begun after so long.
+        No image is begun after so long, and a volume half asked about is given up
+        unless it is the first: whoever waits gets on by one image at least.
     should_stop : callable
-        Asked before each image.
+        Asked before each image, and between the slices or tiles of a large one, which
+        is then given up.
     progress : callable
         Called with the images known, and all of them.
     """
@@ -76,9 +79,12 @@ class Limits:
 
     def reached(self, done: int, seconds: float) -> bool:
         """Whether to stop before the next image, after so many and so long."""
-        late = self.seconds is not None and seconds >= self.seconds
         enough = self.images is not None and done >= self.images
-        return late or enough or self.should_stop()
+        return self.is_late(seconds) or enough or self.should_stop()
+
+    def is_late(self, seconds: float) -> bool:
+        """Whether the time is over, after so long."""
+        return self.seconds is not None and seconds >= self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def take_in_looks(project: Project, limits: Limits | None = None) -> Coverage:
     Pictures of every split, so that one that is in two of them can be pointed out.
     """
 
-    def told(images: Iterator[Image]) -> Iterator[tuple[str, Row]]:
+    def told(images: Iterator[Image], _: GiveUp) -> Iterator[tuple[str, Row]]:
         for image in images:
             with suppress(StoreError):  # a broken image must not hide the others
                 pixels = _middle_slice(project, image)
@@ -173,8 +179,8 @@ def take_survey(
         return Coverage(0, 0)
     _forget_older(project, card)
 
-    def told(images: Iterator[Image]) -> Iterator[tuple[str, Row]]:
-        return ask_about(project, predictor, prompts, images)
+    def told(images: Iterator[Image], give_up: GiveUp) -> Iterator[tuple[str, Row]]:
+        return ask_about(project, predictor, prompts, images, give_up)
 
     images, shelf = training_images(project), survey_shelf(project, card)
     return _fill(project, shelf, images, told, limits or Limits())
@@ -185,11 +191,12 @@ def ask_about(
     predictor: Predictor,
     prompts: Sequence[str],
     images: Iterator[Image],
+    give_up: GiveUp = lambda: False,
 ) -> Iterator[tuple[str, Row]]:
     """Yield each image's tally and features, in the order of the images.
 
     Views of several images are asked together, and the slices or tiles of a large one
-    in several goes.
+    in several goes; between two of them `give_up` may end all of it.
     """
     # torch comes in here and not at the top: looks are taken in without it.
     import torch
@@ -218,9 +225,9 @@ def ask_about(
             }
             open_images[name].append(row)
 
-    def finished() -> Iterator[tuple[str, Row]]:
-        """Yield the images at the front of which no view waits any more."""
-        pending = {name for name, *_ in waiting}
+    def finished(under_way: str = "") -> Iterator[tuple[str, Row]]:
+        """Yield the images at the front of which no view waits or is still to come."""
+        pending = {under_way, *(name for name, *_ in waiting)}
         while open_images and next(iter(open_images)) not in pending:
             name, rows = open_images.popitem(last=False)
             yield name, _whole(rows, predictor, known.pop(name))
@@ -232,6 +239,9 @@ def ask_about(
                 waiting.append((image.id, spot, asked, view))
                 if len(waiting) == VIEWS:
                     ask()
+                    yield from finished(under_way=image.id)
+                    if give_up():
+                        return
         except StoreError:  # a broken image must not hide the others
             waiting[:] = [item for item in waiting if item[0] != image.id]
             del open_images[image.id], known[image.id]
@@ -260,7 +270,7 @@ def _fill(
     project: Project,
     shelf: Shelf,
     everything: list[Image],
-    told: Callable[[Iterator[Image]], Iterator[tuple[str, Row]]],
+    told: Callable[[Iterator[Image], GiveUp], Iterator[tuple[str, Row]]],
     limits: Limits,
 ) -> Coverage:
     """Add what is missing to a shelf, part by part."""
@@ -276,6 +286,7 @@ def _fill(
         )
     )
     done, tried, held = 0, 0, dict[str, "Row"]()
+    given_up = False
     started = flushed = time.monotonic()
 
     def until_stopped() -> Iterator[Image]:
@@ -286,6 +297,12 @@ def _fill(
             tried += 1
             yield image
 
+    def give_up() -> bool:
+        nonlocal given_up
+        late = done > 0 and limits.is_late(time.monotonic() - started)
+        given_up = given_up or late or limits.should_stop()
+        return given_up
+
     def flush() -> None:
         names = next(iter(held.values())).keys()
         shelf.add(
@@ -295,7 +312,7 @@ def _fill(
         held.clear()
 
     try:
-        for name, row in told(until_stopped()):
+        for name, row in told(until_stopped(), give_up):
             held[name] = row
             done += 1
             limits.progress(there + done, len(everything))
@@ -305,9 +322,11 @@ def _fill(
     finally:
         if held:
             flush()
-    if tried and tried == len(missing):
+    if tried and tried == len(missing) and not given_up:
         shelf.compact()
-    return Coverage(there + done, len(everything), tried - done)
+    # What was given up half asked about has not failed.
+    failed = 0 if given_up else tried - done
+    return Coverage(there + done, len(everything), failed)
 
 
 def _middle_slice(project: Project, image: Image) -> NDArray[np.generic]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
+from src_core.predict import Predictor
 from src_core.rounds.promotion import deployed_card
 from src_core.rounds.survey import (
+    VIEWS,
     Limits,
     looks_shelf,
     survey_shelf,
@@ -18,6 +22,31 @@ from src_core.rounds.tally import COLUMNS
 from src_core.store import Project
 from src_core.types import MaskStatus, Split
 from src_core.worker import look_at_pool
+
+SLOW = 0.05
+"""Seconds a view takes beyond its own."""
+
+
+def add_volume(project: Project, slices: int) -> str:
+    pixels = project.pixels(training_images(project)[0])[...]
+    volume, _ = project.add_image(
+        np.stack([pixels] * slices), name="volume", axes="zyx", group="pv", who="ada"
+    )
+    return volume.id
+
+
+@pytest.fixture
+def slow_views(monkeypatch):
+    """Make views slow; the list grows by one with each picture shown."""
+    shown, views = [], Predictor.views
+
+    def slow(*args):
+        time.sleep(SLOW)
+        shown.append(1)
+        return views(*args)
+
+    monkeypatch.setattr(Predictor, "views", slow)
+    return shown
 
 
 @pytest.fixture
@@ -119,6 +148,34 @@ class TestSurvey:
         row = rows.arrays["tally"][rows.ids.index(volume.id)]
         assert (row[:, COLUMNS.index("pixels")] == 4 * 64 * 64).all()
         assert set(row[:, COLUMNS.index("hot_z")]) <= {0, 1, 2, 3}
+
+    def test_a_long_volume_is_given_up_when_told_to_stop(
+        self, project, load_taught, slow_views
+    ):
+        volume = add_volume(project, slices=5 * VIEWS)
+        model = load_taught(project)
+        limits = Limits(should_stop=lambda: len(slow_views) > VIEWS)
+        known = take_survey(project, model, limits)
+        assert (known.total, known.failed) == (7, 0)
+        assert len(slow_views) <= 2 * VIEWS
+        shelf = survey_shelf(project, model.card)
+        assert volume not in shelf.ids()
+        assert take_survey(project, model).done == 7
+        assert volume in shelf.ids()
+
+    def test_whoever_waits_gets_on_by_one_volume(
+        self, project, load_taught, slow_views
+    ):
+        volume = add_volume(project, slices=5 * VIEWS)
+        model = load_taught(project)
+        # The finished pictures come first and leave no time for a volume ...
+        known = take_survey(project, model, Limits(seconds=SLOW * VIEWS))
+        assert 5 <= known.done < 7
+        assert known.failed == 0
+        assert len(slow_views) <= 2 * VIEWS
+        # ... which is not given up where it is all there is.
+        take_survey(project, model, Limits(seconds=SLOW * VIEWS))
+        assert volume in survey_shelf(project, model.card).ids()
 
     def test_a_broken_image_does_not_hide_the_others(self, project, load_taught):
         broken = training_images(project)[1]
