@@ -15,9 +15,12 @@ from src_core.exchange.decode import Decoded, DecodedMask, Job, decode
 from src_core.exchange.imported import Imported
 from src_core.exchange.intake import Intake, IntakeOptions
 from src_core.exchange.references import References
+from src_core.exchange.told import told_of
 from src_core.types import IMPORTED, Image, MaskStatus, Split
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from src_core.imaging import Source, TableRow
     from src_core.store import Project
 
@@ -72,17 +75,36 @@ class ImportRun:
             image = self._project.find_image(known) if known else None
         except OSError:
             return job
-        if image is None or not self._fits(image, rows):
+        if image is None:
             return job
+        if not self._tell(image, source, rows):
+            return replace(job, rows=(), like=image)
         left = tuple(row for row in rows if row.mask and not self._has(image, row))
         if not left:
             return replace(job, rows=(), like=image)
         kept = self._references.of(image.id)
         return replace(job, rows=left, like=image, reference=kept[0] if kept else None)
 
-    def _fits(self, image: Image, rows: list[TableRow]) -> bool:
-        """Whether a table says nothing new of an image that is there."""
-        return not rows or not rows[0].group or bool(image.group)
+    def _tell(self, image: Image, source: Source, rows: Sequence[TableRow]) -> bool:
+        """Keep what a table says of an image that is there; False if that cannot be."""
+        if not rows:
+            return True
+        what = str(source)
+        try:
+            told = told_of(self._project, image, rows[0])
+            self._intake.notes.extend((what, note) for note in told.notes)
+            if told.is_news:
+                self._project.update_image(
+                    image.id,
+                    split=told.split,
+                    group=told.group,
+                    caption=told.caption,
+                    who=self._who,
+                )
+        except UserError as error:
+            self._intake.failed.append((what, str(error)))
+            return False
+        return True
 
     def _has(self, image: Image, row: TableRow) -> bool:
         """Whether a mask was imported, and is still there."""
@@ -116,7 +138,9 @@ class ImportRun:
         image = job.like
         try:
             if decoded.staged is not None:
-                image = self._add(job, decoded)
+                image, new = self._add(job, decoded)
+                if not new and not self._tell(image, job.source, job.rows):
+                    return
             else:
                 intake.known += 1
         except UserError as error:
@@ -126,7 +150,8 @@ class ImportRun:
         for mask in decoded.masks:
             self._save(image, mask)
 
-    def _add(self, job: Job, decoded: Decoded) -> Image:
+    def _add(self, job: Job, decoded: Decoded) -> tuple[Image, bool]:
+        """Commit an image; False for one whose very pixels are there already."""
         assert decoded.staged is not None
         row = job.rows[0] if job.rows else None
         image, new = self._project.add_staged(
@@ -141,7 +166,7 @@ class ImportRun:
         if decoded.reference is not None:
             self._references.keep(image.id, decoded.reference, job.source)
         self._imported.add(self._imported.stamp(job.source), image.id)
-        return image
+        return image, new
 
     def _save(self, image: Image, decoded: DecodedMask) -> None:
         """Commit one mask; an equal one that is there already is left alone."""
