@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _ANIMATED = (".png", ".webp")
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP")
 
-# Pillow's mode to the one decoded to; alpha is dropped, it is never anatomy
+# Pillow's mode to the one decoded to; alpha is dropped, it is never anatomy, but for
+# masks drawn on a transparent layer, see `_seen`
 _MODES = {
     "1": "L",
     "L": "L",
@@ -47,6 +48,8 @@ _MODES = {
     "I": "I",
     "F": "F",
 }
+
+_TRANSPARENT = ("LA", "PA", "RGBA")
 
 
 class RasterReader:
@@ -83,7 +86,10 @@ class RasterReader:
             picture.seek(wanted_number(options.part, "frame", count, str(path)))
             check_size(path, (picture.height, picture.width), 4)
             lossy = _is_lossy(path, picture.format or "")
-            pixels = _decode(ImageOps.exif_transpose(picture), options.labels)
+            upright = ImageOps.exif_transpose(picture)
+            pixels = _decode(upright, options.labels)
+            if options.labels and picture.mode in _TRANSPARENT:
+                pixels = _seen(path, pixels, np.asarray(upright.getchannel("A")))
         axes = "yx"
         if pixels.ndim == 3:
             pixels, axes = pixels.transpose(2, 0, 1), "cyx"
@@ -139,6 +145,28 @@ def _decode(picture: Image.Image, labels: bool) -> np.ndarray[Any, Any]:
         # how older versions of Pillow open a 16-bit PNG
         return pixels.astype(np.uint16)
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _seen(
+    path: Path, labels: np.ndarray[Any, Any], alpha: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return labels that are 0 where nothing is seen of them.
+
+    Drawing programs leave any colour below what is transparent. Where all of it is,
+    but holds several colours, the transparency is what is wrong.
+    """
+    hidden = alpha == 0
+    if hidden.all():
+        return labels if (labels != labels[0, 0]).any() else np.zeros_like(labels)
+    seen = labels.copy()
+    seen[hidden] = 0
+    if hidden.any() and not seen.any():
+        raise BadInputError(
+            f"'{path}' is black where something is seen and transparent elsewhere, "
+            "which marks nothing; save the mask as a grey picture without "
+            "transparency, with what is meant in white."
+        )
+    return seen
 
 
 def _is_lossy(path: Path, kind: str) -> bool:

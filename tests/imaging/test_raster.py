@@ -162,6 +162,45 @@ def test_masks(tmp_path, name, make, value, expected):
     np.testing.assert_array_equal(mask, expected)
 
 
+def layer(colour_below: int, mode: str = "RGBA") -> Image.Image:
+    """A square drawn in white on a transparent layer, whatever lies below it."""
+    drawn = np.zeros((12, 9), np.uint8)
+    drawn[3:7, 2:5] = 255
+    below = np.where(drawn > 0, 255, colour_below).astype(np.uint8)
+    bands = [below] * (len(mode) - 1)
+    return Image.fromarray(np.stack([*bands, drawn], 2))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("below", [0, 255, 90])
+def test_a_mask_drawn_on_a_transparent_layer(tmp_path, mode, below):
+    layer(below, mode).save(tmp_path / "mask.png")
+    mask = read_mask(tmp_path / "mask.png")
+    assert mask.sum() == 12
+    assert mask[3:7, 2:5].all()
+    # of an image nothing is hidden: what is transparent may be anatomy
+    assert (read_image(tmp_path / "mask.png").pixels[..., 0, 0] == below).all()
+
+
+def test_a_transparent_layer_with_nothing_drawn_is_empty(tmp_path):
+    empty = np.full((5, 6, 4), 255, np.uint8)
+    empty[..., 3] = 0
+    Image.fromarray(empty).save(tmp_path / "mask.png")
+    assert not read_mask(tmp_path / "mask.png").any()
+    empty[1, 2, :3] = 7
+    empty[3:, :, :3] = 0
+    Image.fromarray(empty).save(tmp_path / "mask.png")
+    assert read_mask(tmp_path / "mask.png").sum() == 18
+
+
+def test_black_on_a_transparent_layer_marks_nothing(tmp_path):
+    alpha = np.asarray(layer(0).getchannel("A"))
+    black = np.zeros_like(alpha)
+    Image.fromarray(np.stack([black] * 3 + [alpha], 2)).save(tmp_path / "mask.png")
+    with pytest.raises(BadInputError, match=r"is black where something is seen"):
+        read_mask(tmp_path / "mask.png")
+
+
 def test_a_jpeg_mask_is_its_bright_half_and_has_no_labels(tmp_path):
     truth = np.zeros((40, 40), np.uint8)
     truth[10:30, 8:24] = 255
