@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from src_core.types import Image
 
 
+_SLIPS = ((1, 255, 255), (255, 1, 1))
+"""Value asked for, least and greatest label: black and white by its other name. Taken
+by the letter it would say that the target is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One image to be read.
@@ -70,6 +75,8 @@ class DecodedMask:
         Whether parts of the image were left unlabelled on purpose.
     note, problem : str
         What to know; why there is none.
+    instead : (int, int) or ()
+        The least and the greatest label of the file, where its own is nowhere in it.
     """
 
     row: TableRow
@@ -78,6 +85,7 @@ class DecodedMask:
     is_partial: bool = False
     note: str = ""
     problem: str = ""
+    instead: tuple[int, ...] = ()
 
     @property
     def mask(self) -> NDArray[np.uint8]:
@@ -176,7 +184,13 @@ def decode_mask(row: TableRow, like: Picture) -> DecodedMask:
     """Read one mask and lay it over its image; a problem is told, not raised."""
     assert row.mask is not None
     try:
-        mask, note = load_mask(row.mask, row.value, like=like)
+        mask, note, instead = load_mask(row.mask, row.value, like=like)
+        if row.ignore is None and (row.value, *instead) in _SLIPS:
+            raise BadInputError(
+                f"'{row.mask}' has no label {row.value}: what is marked in it is "
+                f"{instead[0]}; give that as the value, or leave it empty for whatever "
+                "is marked."
+            )
         partial = row.ignore is not None and bool(
             load_mask(row.mask, row.ignore, like=like).mask.any()
         )
@@ -185,4 +199,5 @@ def decode_mask(row: TableRow, like: Picture) -> DecodedMask:
     except MemoryError:
         problem = BadInputError(f"The mask '{row.mask}' does not fit into the memory.")
         return DecodedMask(row, problem=str(problem))
-    return DecodedMask(row, np.packbits(mask).tobytes(), mask.shape, partial, note)
+    packed = np.packbits(mask).tobytes()
+    return DecodedMask(row, packed, mask.shape, partial, note, instead=instead)

@@ -16,6 +16,7 @@ from src_core.exchange.imported import Imported
 from src_core.exchange.intake import Intake, IntakeOptions
 from src_core.exchange.references import References
 from src_core.exchange.told import told_of
+from src_core.exchange.values import Values
 from src_core.types import IMPORTED, Image, MaskStatus, Split
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class ImportRun:
         self._imported = Imported(project, self._salt)
         self._references = References(project)
         self._intake = Intake()
+        self._values = Values()
 
     def run(self, wanted: dict[Source, list[TableRow]]) -> Intake:
         """Import images with their masks."""
@@ -64,6 +66,7 @@ class ImportRun:
                 done += 1
                 options.notify(done + intake.known, total)
         self._project.remember_images()
+        intake.notes.extend(self._values.notes())
         options.notify(total, total)
         return intake
 
@@ -173,6 +176,7 @@ class ImportRun:
         row, what = decoded.row, str(decoded.row.mask)
         if not take_mask(self._project, image, decoded, self._intake, self._who, what):
             return
+        self._values.met(decoded)
         target = self._project.target(row.target).id
         self._imported.add(self._stamp(row), f"{image.id}/{target}")
 

@@ -24,10 +24,22 @@ round what places them, and half a voxel is where a voxel becomes another one.""
 
 
 class Fitted(NamedTuple):
-    """A mask over an image's spatial axes, and what was done to it, if it matters."""
+    """A mask over an image's spatial axes, and what was done to it, if it matters.
+
+    Attributes
+    ----------
+    mask : array
+        0 and 1.
+    note : str
+        For a person.
+    instead : (int, int) or ()
+        The least and the greatest label of the file, where that which was asked for
+        is nowhere in it, but others are.
+    """
 
     mask: Mask
     note: str = ""
+    instead: tuple[int, ...] = ()
 
 
 def fit(what: Path, mask: Mask, picture: Picture, like: Picture) -> Fitted:

@@ -157,12 +157,16 @@ def load_mask(
             "save the mask as a picture with one channel, or leave the value empty."
         )
     mask = labels > _middle(labels) if picture.lossy else labels != 0
+    instead: tuple[int, ...] = ()
     if value is not None:
-        mask = np.isin(labels, value)
+        marked, mask = mask, np.isin(labels, value)
+        if marked.any() and not mask.any():
+            instead = (int(labels[marked].min()), int(labels[marked].max()))
     if mask.ndim > len(spatial_axes(picture.axes)):
         mask = mask.any(axis=0)
     drawn = np.ascontiguousarray(mask, dtype=np.uint8)
-    return Fitted(drawn) if like is None else fit(path, drawn, picture, like)
+    fitted = Fitted(drawn) if like is None else fit(path, drawn, picture, like)
+    return fitted._replace(instead=instead)
 
 
 def can_read(path: Path) -> bool:
