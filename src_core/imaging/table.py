@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,11 +149,14 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
         raise BadInputError(
             f"The table '{path}' cannot be read as text; save it as CSV in UTF-8."
         ) from error
-    lines = text.splitlines(keepends=True)
-    head = lines[0] if lines else ""
+    # Not str.splitlines: a text copied from a document may hold other breaks.
+    lines = io.StringIO(text)
+    head = text.partition("\n")[0]
     reader = csv.reader(lines, delimiter=max(",;\t", key=head.count), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
+        while header and not header[-1]:  # columns that a spreadsheet once had
+            header.pop()
         _check_header(path, header)
         for cells in reader:
             stripped = [cell.strip() for cell in cells]

@@ -78,6 +78,21 @@ def test_columns_in_any_order_and_dialect(folder, header, line, encoding):
     assert row.target == "heart"
 
 
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x85", "\u2028", "\x1c"])
+def test_only_ends_of_lines_end_a_row(folder, mark):
+    path = table(folder, f"a.png,,,,,one{mark}two,,", "gone.png,,,,,,,")
+    (row,), (problem,) = parse_table(path)
+    assert row.caption == f"one{mark}two"
+    assert problem.line == 3
+
+
+def test_columns_that_a_spreadsheet_left_empty_are_no_columns(folder):
+    path = table(folder, "a.png,m.png,heart,,,", header="image,mask,target,,,")
+    assert [row.target for row in read_table(path)] == ["heart"]
+    with pytest.raises(BadInputError, match=r"line 2: it has more cells"):
+        read_table(table(folder, "a.png,m.png,heart,,x,", header="image,mask,target,,"))
+
+
 def test_absolute_paths_and_folders(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "v.zarr"
     elsewhere.mkdir()
