@@ -171,9 +171,9 @@ def train(project: Path, settings: dict[str, Any], asked: Asked) -> dict[str, An
 
 
 def run(
-    prepared: Path, case: str, method: str, seed: int, asked: Asked
+    prepared: Path, case: str, method: str, seed: int, asked: Asked, keep: Path | None
 ) -> dict[str, Any]:
-    """Train one method on a copy of a prepared project and score it."""
+    """Train one method on a copy of a prepared project, score it, perhaps keep it."""
     import torch
 
     if asked.threads:
@@ -184,6 +184,8 @@ def run(
         shutil.copytree(prepared, project)
         settings = settings_of(method, seed, asked.size, asked.threads)
         trained = train(project, settings, asked)
+        if keep is not None:
+            shutil.copytree(project, keep / f"{case}-{method}-{seed}")
         return {
             "case": case,
             "method": method,
@@ -232,6 +234,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--at-once", type=int, default=1, help="runs side by side")
     parser.add_argument("--out", type=Path, required=True, help="results, JSON lines")
+    parser.add_argument("--keep", type=Path, help="keep the trained projects here")
     parser.add_argument("--report", type=Path, help="write the tables here")
     return parser.parse_args()
 
@@ -262,7 +265,9 @@ def run_all(
                 data = options.data.resolve()
                 projects[case, seed] = prepare(CASES[case], seed, data, folder)
         jobs = [
-            pool.submit(run, projects[case, seed], case, method, seed, asked)
+            pool.submit(
+                run, projects[case, seed], case, method, seed, asked, options.keep
+            )
             for case, method, seed in runs
         ]
         for job in as_completed(jobs):
