@@ -47,10 +47,16 @@ def backup(root: Path, ledger: Ledger, file: Path, *, names: bool) -> Path:
 
     Raises
     ------
+    BadInputError
+        When a file of this name is there that is no backup.
     StoreError
         When the disk is full; an older file of this name stands.
     """
     file = file.absolute()
+    if file.exists() and not _is_backup(file):
+        raise BadInputError(
+            f"'{file}' is there already and is no backup; choose another name."
+        )
     with clear_disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".backup-", dir=file.parent))
@@ -69,6 +75,13 @@ def backup(root: Path, ledger: Ledger, file: Path, *, names: bool) -> Path:
             with suppress(OSError):
                 shutil.rmtree(folder)
     return file
+
+
+def _is_backup(file: Path) -> bool:
+    if not (file.is_file() and zipfile.is_zipfile(file)):
+        return False
+    with zipfile.ZipFile(file) as packed:
+        return FILE_NAME in packed.namelist()
 
 
 def _members(root: Path, copy: Path, names: bool) -> Iterator[tuple[Path, str]]:

@@ -323,7 +323,7 @@ class ProjectView:
         Parameters
         ----------
         file : Path or str
-            A ``.zip``; it appears whole, or not at all.
+            A ``.zip``; it appears whole, or not at all, in the place of an older one.
         names : bool
             Put the map of patients' names in, too.
 
@@ -331,6 +331,11 @@ class ProjectView:
         -------
         Path
             The file.
+
+        Raises
+        ------
+        BadInputError
+            When a file of this name is there that is no backup.
         """
         from src_core.store.backup import backup
 

@@ -29,6 +29,18 @@ def filled(project, image, volume, target, drawn):
     return project
 
 
+def test_what_is_no_backup_is_not_replaced(filled, tmp_path):
+    table, packed = tmp_path / "table.csv", tmp_path / "papers.zip"
+    table.write_text("image,mask")
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("paper.txt", "dear diary")
+    for path in (table, packed, tmp_path):
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(BadInputError, match="is no backup; choose another name"):
+            filled.backup(path)
+        assert before is None or path.read_bytes() == before
+
+
 def test_a_backup_is_taken_while_open_and_comes_back(filled, tmp_path, drawn):
     file = filled.backup(tmp_path / "backups" / "b.zip")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -66,11 +78,12 @@ def test_names_are_in_it_only_when_asked_for(filled, tmp_path):
 
 
 def test_a_reader_can_take_one_and_it_replaces_the_older(filled, tmp_path):
-    file = tmp_path / "b.zip"
-    file.write_bytes(b"the one of last week")
+    file = filled.backup(tmp_path / "b.zip")
+    filled.add_target("spleen")
     with Project.open(filled.path) as reader:
         assert reader.backup(file) == file
-    assert zipfile.is_zipfile(file)
+    with Project.from_backup(file, tmp_path / "back") as back:
+        assert back.position == filled.position
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
@@ -103,8 +116,9 @@ def test_it_is_consistent_while_another_thread_commits(filled, tmp_path, drawn):
 
 
 def test_a_failed_backup_leaves_the_older_one(filled, tmp_path, monkeypatch):
-    file = tmp_path / "b.zip"
-    file.write_bytes(b"old")
+    file = filled.backup(tmp_path / "b.zip")
+    old = file.read_bytes()
+    filled.add_target("spleen")
 
     def fail(path):
         raise OSError(28, "No space left on device")
@@ -112,7 +126,7 @@ def test_a_failed_backup_leaves_the_older_one(filled, tmp_path, monkeypatch):
     monkeypatch.setattr(backup_module, "fsync_file", fail)
     with pytest.raises(StoreError, match="is full"):
         filled.backup(file)
-    assert file.read_bytes() == b"old"
+    assert file.read_bytes() == old
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.zip", "project"]
 
 
