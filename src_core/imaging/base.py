@@ -212,7 +212,8 @@ class Exporter(Protocol):
         Raises
         ------
         BadInputError
-            If the format cannot hold an item, or a file is there already.
+            If the format cannot hold an item, or a file is there already that no
+            earlier export wrote.
         MissingExtraError
             If a library is needed that is not installed.
         """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from src_core.errors import BadInputError
+from src_core.imaging.ours import check_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,8 +28,11 @@ def export_coco(items: Iterable[ExportItem], out: Path) -> list[Path]:
     Raises
     ------
     BadInputError
-        If an item is a volume: COCO knows flat pictures only.
+        If an item is a volume: COCO knows flat pictures only. Or if a file of this
+        name is there that no export wrote, such as the one that was imported.
     """
+    path = out / FILE_NAME
+    check_json(path, lambda found: all("absent" in one for one in found["images"]))
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     categories: dict[str, int] = {}
@@ -53,7 +57,6 @@ def export_coco(items: Iterable[ExportItem], out: Path) -> list[Path]:
             for piece in pieces(mask):
                 identity = {"id": len(annotations) + 1, "image_id": entry["id"]}
                 annotations.append({**identity, "category_id": category, **piece})
-    path = out / FILE_NAME
     content = {
         "images": images,
         "annotations": annotations,

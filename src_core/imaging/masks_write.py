@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from src_core.imaging.names import Names
+from src_core.imaging.ours import check_json, foreign
 from src_core.imaging.write_mask import write_labels, write_mask
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ def masks_as(suffix: str) -> Exporter:
     def export_masks(items: Iterable[ExportItem], out: Path) -> list[Path]:
         written: list[Path] = []
         images, legend = Names(), {"background": 0}
+        check_json(out / LEGEND, lambda content: content.get("background") == 0)
         for item in items:
             folder = out / images.new(item.stem)
+            if folder.exists() and not folder.is_dir():
+                raise foreign(folder)
             names = Names()
             names.new(LABELS)
             for target, mask in item.masks.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from src_core.imaging.ours import check_head
 from src_core.imaging.space import voxel_size
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ def export_measurements(items: Iterable[ExportItem], out: Path) -> list[Path]:
 
     A flat image has an area, a volume a volume; neither where nobody knows how large
     a pixel is. Sheared voxels (a tilted gantry) count with the volume that they have.
+
+    Raises
+    ------
+    BadInputError
+        If a file of this name is there that no export wrote.
     """
     path = out / FILE_NAME
+    check_head(path, ",".join(COLUMNS))
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)

@@ -334,3 +334,39 @@ def test_a_volume_takes_little_more_memory_than_its_mask(tmp_path, suffix):
     finally:
         tracemalloc.stop()
     assert most < 3 * mask.nbytes
+
+
+def item():
+    return ExportItem("case.png", picture(FLAT), {"heart": FLAT})
+
+
+FOREIGN = [
+    ("png", "labels.json", '{"heart": 7}'),
+    ("png", "labels.json", "[1, 2]"),
+    ("png", "labels.json", "no JSON"),
+    ("png", "case.png", "an image of that name"),
+    ("nifti", "case.png", "an image of that name"),
+    ("coco", "annotations.json", '{"images": [{"id": 1}], "annotations": []}'),
+    ("coco", "annotations.json", "[]"),
+    ("table", "measurements.csv", "image,mine"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "content"), FOREIGN)
+def test_nothing_is_written_over_what_is_of_no_export(tmp_path, kind, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadInputError, match=r"is there already.*new folder"):
+        export(kind, [item()], tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        name: content
+    }
+
+
+@pytest.mark.parametrize("kind", ["png", "nifti", "coco", "table"])
+def test_an_earlier_export_is_written_anew(tmp_path, kind):
+    first = export(kind, [item()], tmp_path)
+    again = ExportItem("case.png", picture(FLAT), {"heart": 1 - FLAT})
+    assert export(kind, [again], tmp_path) == first
+    if kind == "png":
+        mask = read_mask(tmp_path / "case.png" / "heart.png")
+        np.testing.assert_array_equal(mask, 1 - FLAT)
