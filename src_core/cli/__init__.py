@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from src_core.errors import JobError, LgsslError
+
+REFUSED = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "EEXIST")
+)
+"""What the system says of a place that a person chose, and not of a mistake of ours."""
 
 
 def main() -> None:
@@ -25,6 +32,12 @@ def main() -> None:
         from src_core.cli.console import log_failure, tell
 
         path = log_failure(error)
+        if isinstance(error, OSError) and error.errno in REFUSED and error.filename:
+            tell(
+                f"The system refuses '{error.filename}': {error.strerror}. Choose "
+                "another place, or change who may read and write there."
+            )
+            sys.exit(2)
         tell(
             f"Something went wrong inside the program ({type(error).__name__}). "
             f"Nothing saved is lost; the details are in '{path}'."

@@ -138,6 +138,8 @@ def predict(
 
     if everything is bool(image) or (scheduler and not everything):
         raise BadInputError("Name an image, or give --all; --scheduler goes with it.")
+    if not prompt.strip():
+        raise BadInputError("The prompt is empty; say what to find.")
     if everything:
         from src_core.cli.pool import predict_all
 
@@ -158,14 +160,20 @@ def _predict_one(
     as_json: bool,
 ) -> None:
     """Ask about one image, which lies in the project or in a file."""
+    from src_core.errors import BadInputError
     from src_core.imaging import Source, read_image, side_words, write_mask
     from src_core.proposers import is_proposer
     from src_core.store import Project
     from src_core.text import sides
 
+    source = Source.of(image)
+    if out.exists() and source.path.exists() and out.samefile(source.path):
+        raise BadInputError(
+            f"The mask would be written over its image '{out}'; give --out another "
+            "name."
+        )
     with Project.open(project) as opened:
         model = _answerer(opened, version)
-        source = Source.of(image)
         pixels: Pixels
         if source.path.exists():
             picture = read_image(source)

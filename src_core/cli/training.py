@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from src_core.cli.console import progress_bar, tell
 from src_core.cluster.training import EngineLike, engine_for, start_training
 from src_core.engine import Event
-from src_core.errors import JobError
+from src_core.errors import BadInputError, JobError
 from src_core.rounds import RoundRequest
 from src_core.store import Project
 from src_core.worker import look_job
@@ -45,8 +46,13 @@ def train_with_bar(
     -------
     dict
         ``RoundResult.as_dict()``.
+
+    Raises
+    ------
+    BadInputError
+        If the request asks for what cannot be, such as no time at all.
     """
-    asked = RoundRequest.model_validate(request)
+    asked = _checked(request)
     engine = engine_for(scheduler, keys)
     with Project.open(folder, mode="rw") as project, progress_bar() as bars:
         task = bars.add_task("starting", total=1.0, note="")
@@ -82,6 +88,18 @@ def train_with_bar(
             raise
         finally:
             engine.close()
+
+
+def _checked(request: dict[str, Any]) -> RoundRequest:
+    try:
+        return RoundRequest.model_validate(request)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = str(first["loc"][-1]) if first["loc"] else "it"
+        raise BadInputError(
+            f"The training cannot be done so: {where} is {first['input']!r}. "
+            f"{first['msg']}."
+        ) from error
 
 
 def _look(project: Project, engine: EngineLike, seconds: float) -> None:

@@ -20,7 +20,7 @@ class RoundRequest(Settings):
     """
 
     settings: ModelSettings = ModelSettings()
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
     steps: int | None = Field(None, ge=1)
     clock: Literal["wall", "cpu"] = Field(
         "wall",
