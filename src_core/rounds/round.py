@@ -259,7 +259,7 @@ class Round:
         rule = fit_rule(looked)
         new_dices = {one.key: one.dice(rule) for one in looked}
         old_dices = None if old is None else self._dices_of(old, held_out)
-        groups = {image.id: image.group for image in project.images()}
+        groups = {image.id: image.group or image.id for image in project.images()}
         verdict = judge(old_dices, new_dices, groups)
         if old is not None and old_dices is None:
             verdict = dataclasses.replace(

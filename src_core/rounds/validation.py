@@ -12,9 +12,11 @@ import json
 from typing import TYPE_CHECKING
 
 from src_core.store.truth import truths
-from src_core.types import Split
+from src_core.types import MaskStatus, Split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from src_core.store import Project
     from src_core.types import Image
 
@@ -23,14 +25,18 @@ SHARE, FEWEST = 0.2, 4
 
 
 def held_out_groups(project: Project) -> frozenset[str]:
-    """Return the groups held out of training; empty where ``val`` images serve."""
+    """Return the groups held out of training; empty where ``val`` images serve.
+
+    An image without a group is one of its own, by its identifier.
+    """
     document = project.document(DOCUMENT)
     return frozenset(document["groups"]) if document else frozenset()
 
 
 def effective_split(image: Image, held_out: frozenset[str]) -> Split:
     """Return the image's split, validation for the groups that were held out."""
-    if image.split is Split.TRAIN and image.group in held_out:
+    # By its identifier also once somebody has told its group: it was held out alone.
+    if image.split is Split.TRAIN and not held_out.isdisjoint((image.group, image.id)):
         return Split.VAL
     return image.split
 
@@ -52,14 +58,41 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
     if chosen or truths(project, Split.VAL):
         return chosen
     labelled = truths(project, Split.TRAIN)
-    groups = {
-        image.group or image.id for image in project.images() if image.id in labelled
-    }
-    if len(groups) < FEWEST:
+    shows: dict[str, bool] = {}
+    for image in project.images():
+        if image.id in labelled:
+            group = image.group or image.id
+            shows[group] = shows.get(group, False) or _shows(
+                project, image, labelled[image.id]
+            )
+    if len(shows) < FEWEST:
         return frozenset()
     # By hash: no order of import or of labelling decides who examines.
-    order = sorted(groups, key=lambda group: hashlib.sha256(group.encode()).digest())
-    picked = order[: max(1, round(SHARE * len(order)))]
+    order = sorted(shows, key=lambda group: hashlib.sha256(group.encode()).digest())
+    picked = _divided(order, shows)
     content = json.dumps({"groups": sorted(picked)}).encode()
     project.record("hold out", {DOCUMENT: content}, who=who)
     return frozenset(picked)
+
+
+def _divided(order: list[str], shows: Mapping[str, bool]) -> list[str]:
+    """Take the first `SHARE`, so that something is shown on both sides if it can be.
+
+    Where no target is there at all, a model that finds nothing is perfect; and nothing
+    else is learned from such images.
+    """
+    count = max(1, round(SHARE * len(order)))
+    picked, rest = order[:count], order[count:]
+    examine = [group for group in picked if shows[group]]
+    teach = [group for group in rest if shows[group]]
+    if len(teach) > 1 and not examine:
+        picked[-1] = teach[0]
+    elif examine and not teach:
+        picked[picked.index(examine[-1])] = rest[0]
+    return picked
+
+
+def _shows(project: Project, image: Image, targets: Iterable[str]) -> bool:
+    """Whether any of the targets is there."""
+    masks = (project.mask(image.id, target) for target in targets)
+    return any(mask is not None and mask.status is MaskStatus.DONE for mask in masks)
