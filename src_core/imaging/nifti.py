@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def _load(path: Path) -> Any:
         import nibabel
     except ImportError as error:
         raise MissingExtraError(f"Reading '{path}'", "nifti") from error
+    # What it mends in a header it also logs, and nobody could tell of which file.
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     # into memory: a mapped file that is cut off meanwhile kills the process
     return nibabel.load(path, mmap=False)
 

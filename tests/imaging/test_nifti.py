@@ -222,3 +222,14 @@ def test_a_mask_of_another_size_is_refused(tmp_path):
     save(tmp_path / "mask.nii", VOLUME[:, :, :3], np.eye(4))
     with pytest.raises(BadInputError, match=r"mask\.nii.*\(3, 5, 4\).*\(6, 5, 4\)"):
         read_mask(tmp_path / "mask.nii", like=read_image(tmp_path / "image.nii"))
+
+
+def test_a_voxel_without_size_is_mended_without_a_word_in_between(tmp_path, caplog):
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((3, 4, 5))
+    header.set_data_dtype(np.uint8)
+    raw = bytearray(header.binaryblock)
+    raw[80:92] = bytes(12)  # pixdim[1] to [3]
+    (tmp_path / "a.nii").write_bytes(bytes(raw) + bytes(4 + 60))
+    assert read_image(tmp_path / "a.nii").pixels.shape == (5, 4, 3)
+    assert caplog.records == []
