@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class JobLike(Protocol):
-    """What is used of a :class:`src_core.engine.Job`."""
+    """What is used of a :class:`src_core.jobs.Job`."""
 
     def stop(self) -> None:
         """Ask it to end with the best it has."""

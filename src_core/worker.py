@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from src_core.engine import Reporter
 from src_core.errors import memory_ran_out
 from src_core.files import write_private
+from src_core.jobs import Reporter
 from src_core.ranks.seat import Seat
 from src_core.rounds import RoundRequest
 

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from src_core.engine import NICENESS, Engine, Reporter, translate
+from src_core.engine import NICENESS, Engine
 from src_core.errors import (
     BadInputError,
     ConflictError,
@@ -17,6 +17,7 @@ from src_core.errors import (
     JobLostError,
     OutOfMemoryError,
 )
+from src_core.jobs import Reporter, translate
 
 
 def talk(job: str, count: int) -> int:

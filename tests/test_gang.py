@@ -14,8 +14,9 @@ import pytest
 from discs_and_bars import fill, quick_request
 from src_core.checkpoints import load_model
 from src_core.cluster.training import start_training
-from src_core.engine import Engine, of_all
+from src_core.engine import Engine
 from src_core.errors import JobLostError, OutOfMemoryError, UserError
+from src_core.jobs import of_all
 from src_core.rounds import RoundRequest
 from src_core.store import Project
 from src_core.types import Split

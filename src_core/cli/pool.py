@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from src_core.answers import Answerer
     from src_core.cluster.link import Server
-    from src_core.engine import Event
+    from src_core.jobs import Event
     from src_core.store import Project
     from src_core.types import Image
 

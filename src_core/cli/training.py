@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from src_core.cli.console import progress_bar, tell
 from src_core.cluster.training import EngineLike, engine_for, start_training
-from src_core.engine import Event
 from src_core.errors import BadInputError, JobError
+from src_core.jobs import Event
 from src_core.rounds import RoundRequest
 from src_core.store import Project
 from src_core.worker import look_job

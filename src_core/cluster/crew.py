@@ -7,8 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from src_core.engine import of_all
 from src_core.errors import JobLostError
+from src_core.jobs import of_all
 from src_core.ranks.seat import seats
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from src_core.cluster.crew import Crew
 from src_core.cluster.errand import Delivery, Order, sweep, train_bundle
 from src_core.cluster.records import Failure, State
 from src_core.cluster.shards import Shards
-from src_core.engine import stop_flag, topic, translate
 from src_core.errors import JobLostError, LgsslError, UserError
+from src_core.jobs import stop_flag, topic, translate
 from src_core.rounds import RoundRequest
 
 if TYPE_CHECKING:

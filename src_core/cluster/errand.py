@@ -19,9 +19,9 @@ from pydantic import Field
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.manifest import Blob, Sha, read_manifest
 from src_core.config import Settings
-from src_core.engine import Reporter
 from src_core.errors import LgsslError
 from src_core.files import PRIVATE_FOLDER, write_private
+from src_core.jobs import Reporter
 from src_core.ranks.seat import Seat
 
 if TYPE_CHECKING:

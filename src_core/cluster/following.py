@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from src_core.cluster.link import Link, Server
     from src_core.cluster.pack import Bundle
     from src_core.cluster.receive import Wanted
-    from src_core.engine import Event
+    from src_core.jobs import Event
 
 WAIT: Final = 10.0
 _WARN_DAYS: Final = 30
@@ -84,7 +84,7 @@ def _of(told: Callable[[int, int], None], total: int, sent: int) -> None:
 
 
 class RemoteJob:
-    """A job on a server; used like :class:`src_core.engine.Job`.
+    """A job on a server; used like :class:`src_core.jobs.Job`.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from src_core.cluster.trouble import plain
 from src_core.config import Settings
 
 if TYPE_CHECKING:
-    from src_core.engine import Event
+    from src_core.jobs import Event
 
 _LONGEST: Final = 10_000
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from src_core.cluster.asking import MaskAnswer
     from src_core.cluster.link import Link, Server
-    from src_core.engine import Event
+    from src_core.jobs import Event
     from src_core.store import Project
     from src_core.types import Image
 

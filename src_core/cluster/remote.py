@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from src_core.cluster.link import Server
-    from src_core.engine import Event
+    from src_core.jobs import Event
 
 
 def _ignore(event: Event) -> None:

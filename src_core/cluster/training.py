@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from src_core.engine import Event
+    from src_core.jobs import Event
     from src_core.store import Project
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lgssl_napari.lanes import ThreadRunner
-from src_core.engine import Job
+from src_core.jobs import Job
 from src_core.store import Project
 from src_core.types import MaskStatus
 
