@@ -10,7 +10,8 @@
     images, image_store, masks       pixels, and how they are checked when read
     groups, layout, changes          pseudonyms; the folder; what each change writes
     view, edit, project              one project: what reads, what writes, its opening
-    journal, backup, verify          unsaved strokes; one file; is it all still there
+    journal, journal_records         unsaved strokes, and the bytes they are kept as
+    backup, verify                   one file; is it all still there
 
 Names are loaded when first used: importing this package costs neither zarr nor SQLite.
 """

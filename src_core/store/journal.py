@@ -8,13 +8,9 @@ minute of unsaved strokes may be gone, saved masks never are.
 
 from __future__ import annotations
 
-import json
 import os
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,25 +22,21 @@ from src_core.files import (
     make_private_folder,
     write_private,
 )
-from src_core.store.guard import LIMITS, check_id, check_size, contained, parse_json
-from src_core.store.masks import as_mask
+from src_core.store.guard import LIMITS, check_id, check_size, contained
+from src_core.store.journal_records import pack_record, read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from src_core.store.journal_records import Planes, Record
     from src_core.store.project import Project
     from src_core.types import Image
 
-    Planes = Mapping[int, NDArray[Any]]
-
-_MAGIC: Final = b"LGJ1"
-_HEAD: Final = struct.Struct("<4sIII")  # magic, header bytes, payload bytes, crc32
 _SUFFIX: Final = ".strokes"
 _FOLD: Final = 8 << 20
-_HEADER_LIMIT: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +60,6 @@ class Pending:
     parent: int | None
     when: str
     stale: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    parent: int | None
-    planes: list[int] | None
-    when: str
-    payload: bytes
-    end: int
 
 
 class StrokeJournal:
@@ -122,15 +105,12 @@ class StrokeJournal:
             raise ReadOnlyError("Strokes cannot be kept: the project is read-only.")
         known = self._project.image(image)
         path = self._path(known.id, target)
-        header, pixels = _pack(known, target, strokes)
-        header |= {"parent": parent, "when": _now()}
-        record = _frame(header, pixels)
+        record = pack_record(known, target, strokes, parent)
         with clear_disk_errors(path):
             size = self._whole_length(path)
-            whole = header["planes"] is None
             if size + len(record) <= _FOLD:
                 _append(path, record)
-            elif whole:
+            elif not isinstance(strokes, Mapping):
                 write_private(path, record, durable=False)
             else:
                 _append(path, record)
@@ -172,7 +152,7 @@ class StrokeJournal:
         """
         known = self._project.image(image)
         array: NDArray[np.uint8] | None = None
-        for record in self._records(self._path(known.id, target)):
+        for record in read_records(self._path(known.id, target)):
             array = self._apply(known, target, record, array)
         if array is None:
             raise NotFoundError(
@@ -204,38 +184,16 @@ class StrokeJournal:
             return path.stat().st_size if path.exists() else 0
         make_private_folder(path.parent)
         length = 0
-        for record in self._records(path):
+        for record in read_records(path):
             length = record.end
         if path.exists() and path.stat().st_size != length:
             os.truncate(path, length)
         self._checked.add(path)
         return length
 
-    def _records(self, path: Path) -> Iterator[_Record]:
-        """Yield the records up to the first that is not whole."""
-        if not path.is_file():
-            return
-        end = 0
-        with path.open("rb") as file:
-            while len(head := file.read(_HEAD.size)) == _HEAD.size:
-                magic, header, payload, crc = _HEAD.unpack(head)
-                if magic != _MAGIC or header > _HEADER_LIMIT or payload > LIMITS.mask:
-                    return
-                left = path.stat().st_size - file.tell()
-                if header + payload > left:
-                    return
-                body = file.read(header + payload)
-                if zlib.crc32(body) != crc:
-                    return
-                end += _HEAD.size + len(body)
-                try:
-                    yield _to_record(body[:header], body[header:], end)
-                except CorruptError:
-                    return
-
-    def _last(self, image: str, target: str) -> _Record | None:
+    def _last(self, image: str, target: str) -> Record | None:
         last = None
-        for record in self._records(self._path(image, target)):
+        for record in read_records(self._path(image, target)):
             last = record
         return last
 
@@ -249,19 +207,17 @@ class StrokeJournal:
         self,
         image: Image,
         target: str,
-        record: _Record,
+        record: Record,
         array: NDArray[np.uint8] | None,
     ) -> NDArray[np.uint8]:
         shape = image.spatial_shape
         check_size(shape, 1, LIMITS.mask, f"The mask of '{target}' in '{image.id}'")
-        planes = record.planes
-        if planes is None:
-            return _unpack(record.payload, shape)
-        if not _are_planes(planes, shape):
-            raise _unfit()
+        pixels = record.pixels(shape)
+        if record.planes is None:
+            return pixels
         if array is None:
             array = self._base(image, target, record.parent)
-        array[planes] = _unpack(record.payload, (len(planes), *shape[1:]))
+        array[record.planes] = pixels
         return array
 
     def _base(self, image: Image, target: str, parent: int | None) -> NDArray[np.uint8]:
@@ -272,68 +228,8 @@ class StrokeJournal:
 
     def _fold(self, image: Image, target: str, path: Path, parent: int | None) -> None:
         """Replace many records by one with all of them in it."""
-        header, pixels = _pack(image, target, self.read(image.id, target))
-        header |= {"parent": parent, "when": _now()}
-        write_private(path, _frame(header, pixels), durable=False)
-
-
-def _pack(
-    image: Image, target: str, strokes: NDArray[Any] | Planes
-) -> tuple[dict[str, Any], bytes]:
-    shape = image.spatial_shape
-    what = f"'{target}' in '{image.id}'"
-    planes: list[int] | None = None
-    if isinstance(strokes, Mapping):
-        planes = sorted(int(plane) for plane in strokes)
-        if not _are_planes(planes, shape):
-            raise BadInputError(
-                f"The strokes of {what} name planes {planes}; the image has "
-                f"{shape[0] if len(shape) == 3 else 'none'}."
-            )
-        pixels = np.stack([as_mask(strokes[p], shape[1:], what) for p in planes])
-    else:
-        pixels = as_mask(strokes, shape, what)
-    # Eight pixels a byte, then the fastest level: 0.3 ms for 512 x 512.
-    return {"planes": planes}, zlib.compress(np.packbits(pixels).tobytes(), 1)
-
-
-def _unpack(payload: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    count = int(np.prod(shape))
-    size = -(-count // 8)
-    try:
-        # One byte more than is due shows that there is more, and takes no memory.
-        data = zlib.decompressobj().decompress(payload, size + 1)
-    except zlib.error as error:
-        raise _unfit() from error
-    if len(data) != size:
-        raise _unfit()
-    return np.unpackbits(np.frombuffer(data, np.uint8), count=count).reshape(shape)
-
-
-def _to_record(header: bytes, payload: bytes, end: int) -> _Record:
-    facts = parse_json(header, "A record's header")
-    parent, planes = facts.get("parent"), facts.get("planes")
-    numbers = [*(planes if isinstance(planes, list) else []), parent or 0]
-    if not all(type(number) is int for number in numbers):
-        raise CorruptError("A record's header is not what was written.")
-    planes = planes if isinstance(planes, list) else None
-    return _Record(parent, planes, str(facts.get("when", ""))[:40], payload, end)
-
-
-def _are_planes(planes: list[int], shape: Sequence[int]) -> bool:
-    """Whether these are planes of a volume, each named once."""
-    inside = len(shape) == 3 and all(0 <= plane < shape[0] for plane in planes)
-    return inside and 0 < len(planes) == len(set(planes))
-
-
-def _unfit() -> BadInputError:
-    return BadInputError("The unsaved strokes do not fit the image; clear them.")
-
-
-def _frame(header: Mapping[str, Any], payload: bytes) -> bytes:
-    facts = json.dumps(header).encode()
-    body = facts + payload
-    return _HEAD.pack(_MAGIC, len(facts), len(payload), zlib.crc32(body)) + body
+        record = pack_record(image, target, self.read(image.id, target), parent)
+        write_private(path, record, durable=False)
 
 
 def _append(path: Path, record: bytes) -> None:
@@ -345,7 +241,3 @@ def _append(path: Path, record: bytes) -> None:
             view = view[os.write(descriptor, view) :]
     finally:
         os.close(descriptor)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from src_core.errors import BadInputError, NotFoundError, ReadOnlyError
-from src_core.store import Project, StrokeJournal
+from src_core.store import Project, StrokeJournal, journal_records
 from src_core.store import journal as journal_module
 from src_core.types import MaskStatus
 
@@ -173,7 +173,7 @@ def test_strokes_that_cannot_be_are_refused(journal, image, volume, target):
 
 
 def record(header: dict, payload: bytes) -> bytes:
-    return journal_module._frame(header, payload)
+    return journal_records._frame(header, payload)
 
 
 FULL = np.packbits(np.ones((40, 30), np.uint8)).tobytes()
@@ -183,8 +183,8 @@ HOSTILE = [
     (bytes(range(100)), None),
     (record({"parent": "1", "planes": None}, zlib.compress(FULL)), None),
     (record({"parent": None, "planes": [1.5]}, zlib.compress(FULL)), None),
-    (journal_module._HEAD.pack(b"LGJ1", 2**31, 2**31, 0), None),
-    (journal_module._HEAD.pack(b"LGJ1", 2, 2**32 - 1, 0) + b"{}", None),
+    (journal_records._HEAD.pack(b"LGJ1", 2**31, 2**31, 0), None),
+    (journal_records._HEAD.pack(b"LGJ1", 2, 2**32 - 1, 0) + b"{}", None),
     # what can be read and does not fit is an error
     (record({"parent": None, "planes": None}, zlib.compress(bytes(2**28))), "fit"),
     (record({"parent": None, "planes": None}, b"no zlib"), "fit"),
