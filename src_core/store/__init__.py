@@ -4,7 +4,7 @@
 
     guard, zstd, lock                refused names and sizes, one writer
     schema, database, rows, ledger   the append-only SQLite ledger and its hash chain
-    zarr_store                       the ledger as a zarr v3 store
+    key_values, zarr_store           zarr's interface; the ledger as a zarr v3 store
     records, catalogue, documents    what the ledger's keys mean
     remembered                       the images of a large project, read sooner
     images, image_store, masks       pixels, and how they are checked when read
