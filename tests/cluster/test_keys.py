@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from src_core.cluster import authority
+from src_core.cluster import authority, certificates
 from src_core.cluster.authority import make_keys, revoke
 from src_core.cluster.keyring import VARIABLE, Keys, Peer, Role
 from src_core.errors import BadInputError, NotFoundError, UserError
@@ -110,11 +110,11 @@ def test_an_expired_certificate_is_refused(made, tmp_path, monkeypatch):
     make_keys(tmp_path, [HOST], ["ada"])
     signers = {role: authority._signer(tmp_path / "authority", role) for role in Role}
     place = tmp_path / "clients" / "ada"
-    _, old = authority._sign(Role.CLIENT, "ada", signers[Role.CLIENT], (), 365)
+    _, old = certificates.sign(Role.CLIENT, "ada", signers[Role.CLIENT], (), 365)
     key, expired = _expired(monkeypatch, signers[Role.CLIENT])
     assert old.not_valid_after_utc > expired.not_valid_after_utc
-    (place / "key.pem").write_bytes(authority._pem(key))
-    (place / "cert.pem").write_bytes(authority._pem(expired))
+    (place / "key.pem").write_bytes(certificates.pem(key))
+    (place / "cert.pem").write_bytes(certificates.pem(expired))
     server = keys(tmp_path, "server").towards_clients()
     with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
         handshake(server, keys(tmp_path, "clients", "ada").towards_server(), HOST)
@@ -123,8 +123,8 @@ def test_an_expired_certificate_is_refused(made, tmp_path, monkeypatch):
 def _expired(monkeypatch, signer):
     import datetime
 
-    monkeypatch.setattr(authority, "_SKEW", datetime.timedelta(days=3))
-    return authority._sign(Role.CLIENT, "ada", signer, (), -1)
+    monkeypatch.setattr(certificates, "_SKEW", datetime.timedelta(days=3))
+    return certificates.sign(Role.CLIENT, "ada", signer, (), -1)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
