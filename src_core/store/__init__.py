@@ -3,11 +3,13 @@
 `Project` is the door. The modules behind it, from the disk upwards::
 
     guard, zstd, lock                refused names and sizes, one writer
-    schema, database, rows, ledger   the append-only SQLite ledger and its hash chain
+    schema, database, queries, rows  one SQLite file: its tables, what it is asked
+    ledger                           the append-only ledger and its hash chain
     key_values, zarr_store           zarr's interface; the ledger as a zarr v3 store
     records, catalogue, documents    what the ledger's keys mean
     remembered                       the images of a large project, read sooner
-    images, image_store, masks       pixels, and how they are checked when read
+    images, image_store, staging     pixels: written once, checked when read, made ready
+    masks, truth                     masks as chunks; which of them are truth
     groups, layout, changes          pseudonyms; the folder; what each change writes
     view, edit, project              one project: what reads, what writes, its opening
     journal, journal_records         unsaved strokes, and the bytes they are kept as
