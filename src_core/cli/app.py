@@ -8,6 +8,7 @@ from src_core.cli import (
     choosing,
     cluster,
     learning,
+    models,
     pool,
     projects,
     proposals,
@@ -21,6 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (start, projects, learning, choosing, cluster, pool, proposals):
+for part in (start, projects, learning, models, choosing, cluster, pool, proposals):
     for name, command in part.COMMANDS.items():
         app.command(name)(command)

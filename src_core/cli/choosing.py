@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from src_core.cli.console import AsJson, ProjectFolder, Who, emit, progress_bar, user
-from src_core.cli.learning import load_predictor
+from src_core.cli.models import load_predictor
 
 if TYPE_CHECKING:
     from src_core.acquire import Pick
