@@ -19,11 +19,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lgssl_napari.annotating import nothing
+from lgssl_napari.answers_aside import AnswersAside
 from lgssl_napari.desk import Desk, log_traceback
 from lgssl_napari.helper import HelperProcess
 from lgssl_napari.lanes import Lane
 from lgssl_napari.leaving import Leaving
-from lgssl_napari.models import AnswersAside
 from lgssl_napari.parts import Parts
 from lgssl_napari.recent import Recent
 from lgssl_napari.training import EngineLike, local_engine

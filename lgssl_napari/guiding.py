@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lgssl_napari.guide import MOST, Guide, Named
 from lgssl_napari.lanes import Lane
-from lgssl_napari.models import opened
+from lgssl_napari.opened import opened
 from lgssl_napari.state import Choice, Level
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lgssl_napari.canvas import Pane
 from lgssl_napari.lanes import Lane
-from lgssl_napari.models import opened
+from lgssl_napari.opened import opened
 from lgssl_napari.results import Changed, Judgement
 from lgssl_napari.state import Picture
 from lgssl_napari.windowing import window_of

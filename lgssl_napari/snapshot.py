@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lgssl_napari.models import opened
+from lgssl_napari.opened import opened
 from lgssl_napari.state import ImageRow, ProjectState, VersionRow
 from src_core.types import MaskStatus, Split
 
