@@ -34,7 +34,17 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A model's mask that was taken into the annotation, and what it was cut from."""
+    """A model's mask that was taken into the annotation, and what it was cut from.
+
+    Attributes
+    ----------
+    mask : ndarray
+        0 and 1 over the image's spatial shape.
+    model, prompt : str
+        Which version answered, and to what.
+    probability : ndarray or None
+        In [0, 1], of the same shape.
+    """
 
     mask: Mask
     model: str
@@ -43,7 +53,7 @@ class Proposal:
 
 
 class Annotating:
-    """What the annotation layer holds, and how it reaches the ledger.
+    """What the annotation layer holds, what of it is saved, and corrections of it.
 
     Parameters
     ----------
@@ -66,7 +76,13 @@ class Annotating:
 
     # ----------------------------------------------------------------- holding
     def settle(self, mask: Mask) -> None:
-        """Take a mask for what is saved, and begin to count a person's time."""
+        """Take a mask for what is saved, and begin to count a person's time.
+
+        Parameters
+        ----------
+        mask : ndarray
+            0 and 1 over the image's spatial shape.
+        """
         self.saved, self.proposal = mask, None
         self.watch.start()
         self.settled.emit()

@@ -181,7 +181,10 @@ class Asking:
         )
 
     def probability_of(self, target: Target | None) -> NDArray[np.float32] | None:
-        """Return the probability behind the preview, or behind what was accepted."""
+        """Return the probability behind the preview, or behind what was accepted.
+
+        Over the image's spatial shape; None where there is neither.
+        """
         answer, accepted = self._desk.state.answer, self._annotating.proposal
         asked = answer.target if answer is not None else None
         if asked is not None and target is not None and asked.id == target.id:

@@ -106,7 +106,13 @@ class Canvas(Protocol):
         ...
 
     def edit_annotation(self, mask: Mask) -> None:
-        """Change the annotation as one step that the person can undo."""
+        """Change the annotation as one step that the person can undo.
+
+        Parameters
+        ----------
+        mask : ndarray
+            0 and 1 over the image's spatial shape.
+        """
         ...
 
     def annotation(self) -> Mask:
@@ -116,7 +122,17 @@ class Canvas(Protocol):
     def set_preview(
         self, mask: Mask, name: str, probability: NDArray[np.float32] | None = None
     ) -> None:
-        """Show a mask that cannot be edited, and what it was cut from."""
+        """Show a mask that cannot be edited, and what it was cut from.
+
+        Parameters
+        ----------
+        mask : ndarray
+            0 and 1 over the image's spatial shape.
+        name : str
+            What it shows.
+        probability : ndarray, optional
+            In [0, 1], of the same shape.
+        """
         ...
 
     def clear_preview(self) -> None:
@@ -157,7 +173,10 @@ class Canvas(Protocol):
         ...
 
     def strokes(self) -> Mask:
-        """Return a copy of the strokes: ``INSIDE``, ``OUTSIDE``, 0 elsewhere."""
+        """Return a copy of the strokes, over the image's spatial shape.
+
+        :data:`lgssl_napari.refine.INSIDE`, ``OUTSIDE``, 0 elsewhere.
+        """
         ...
 
     def clear_strokes(self) -> None:

@@ -1,4 +1,7 @@
-"""Corrections of a mask that are tedious by hand; each gives a new array."""
+"""Corrections of a mask that are tedious by hand.
+
+Each takes 0 and 1 over (H, W) or (Z, H, W) and returns a new array of that shape.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,7 @@ class Edit:
 
 
 def fill_holes(mask: Mask) -> Mask:
-    """Fill what the mask encloses, plane by plane.
-
-    Parameters
-    ----------
-    mask : ndarray
-        0 and 1, (H, W) or (Z, H, W).
-    """
+    """Fill what the mask encloses, plane by plane."""
     from scipy.ndimage import binary_fill_holes
 
     filled = [binary_fill_holes(plane) for plane in _planes(mask)]

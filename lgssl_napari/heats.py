@@ -40,7 +40,17 @@ class HeatMap:
     def show(
         self, values: NDArray[np.float32], scale: tuple[float, ...], most: float = 1.0
     ) -> tuple[Image, bool]:
-        """Show values from 0 to `most`; return the layer, and whether it is new."""
+        """Show values over an image; return the layer, and whether it is new.
+
+        Parameters
+        ----------
+        values : ndarray
+            (H, W) or (Z, H, W), from 0 to `most`.
+        scale : tuple of float
+            Of each axis, in napari's world.
+        most : float
+            The value of the last colour.
+        """
         layer = self._layers.get(values.ndim)
         is_new = layer is None or layer not in self._viewer.layers
         if layer is None or is_new:

@@ -81,7 +81,15 @@ def load_model(project: Project, version: str, device: DeviceName) -> ModelLike:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer with its arrays, which the state does not hold."""
+    """An answer with its arrays, which the state does not hold.
+
+    Attributes
+    ----------
+    answer : Answer
+        What the panel shows.
+    probability : ndarray
+        In [0, 1], over the image's spatial shape.
+    """
 
     answer: Answer
     probability: NDArray[np.floating[Any]]
@@ -112,7 +120,10 @@ class Answers(Protocol):
     def masks(
         self, project: Project, versions: Sequence[str], image: str, target: str
     ) -> list[Mask]:
-        """Return the mask of one target by each version."""
+        """Return the mask of one target by each version.
+
+        Each 0 and 1 over the image's spatial shape.
+        """
         ...
 
     def where(self, project: Project, version: str, image: str, target: str) -> Where:
@@ -235,7 +246,21 @@ def hear(
     prompt: str,
     targets: Sequence[Target],
 ) -> Heard:
-    """Ask one loaded model."""
+    """Ask one loaded model.
+
+    Parameters
+    ----------
+    model : ModelLike
+        The model.
+    image : Image
+        Which image it is.
+    pixels : Pixels
+        Its pixels, over ``image.axes``; read as far as they are needed.
+    prompt : str
+        What to find.
+    targets : sequence of Target
+        Of the project: one of them may be meant.
+    """
     from src_core.text import match_target
 
     match = match_target(prompt, targets, model.encoder)

@@ -45,7 +45,13 @@ class Planes:
         self._viewer.dims.set_point(self._viewer.dims.ndim - 3, at)
 
     def turn_to_most(self, mask: NDArray[np.uint8]) -> None:
-        """Show the plane with most of a mask, where the visible one has none of it."""
+        """Show the plane with most of a mask, where the visible one has none of it.
+
+        Parameters
+        ----------
+        mask : ndarray
+            0 and 1, (Z, Y, X); of a flat image nothing is done.
+        """
         if mask.ndim < 3:
             return
         here = self.visible or 0

@@ -165,5 +165,8 @@ def _plotter(rows: int) -> Plotter:
 
 
 def drawn(drawing: Drawing) -> NDArray[np.uint8]:
-    """Return a drawing as a picture; for the helper process."""
+    """Return a drawing as a picture; for the helper process.
+
+    As :meth:`Plotter.draw` gives it.
+    """
     return _plotter(len(drawing.lines)).draw(drawing)

@@ -61,7 +61,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Refiner:
-    """One way to find the outline: what it is called, and what it does."""
+    """One way to find the outline: what it is called, and what it does.
+
+    Attributes
+    ----------
+    label, tip : str
+        Of its button.
+    solve : callable
+        Given a :class:`Task` and the freed pixels, bool over its mask's shape, it
+        returns which of them lie inside, bool of the same shape.
+    """
 
     label: str
     tip: str
@@ -104,6 +113,11 @@ def refine(task: Task, method: str) -> Mask:
         What there is to go by.
     method : str
         A row of :data:`REFINERS`.
+
+    Returns
+    -------
+    ndarray
+        uint8 of 0 and 1, of the shape of the task's mask.
     """
     free = freed(task.mask, task.strokes, task.spacing)
     result = task.mask.copy()
@@ -130,6 +144,11 @@ def freed(mask: Mask, strokes: Mask, spacing: tuple[float, ...]) -> Bool:
     ----------
     mask, strokes, spacing
         As in :class:`Task`.
+
+    Returns
+    -------
+    ndarray
+        bool, of the mask's shape.
     """
     from scipy.ndimage import distance_transform_edt, label
 
@@ -177,7 +196,10 @@ def standardised(pixels: NDArray[np.generic], axes: str) -> Float:
 
 
 def softened(mask: Mask) -> Float:
-    """Return a probability where no model gave one: the mask with a soft border."""
+    """Return a probability where no model gave one: the mask with a soft border.
+
+    float32 from 0.05 to 0.95, of the mask's shape.
+    """
     from scipy.ndimage import gaussian_filter
 
     blurred: Float = gaussian_filter(mask.astype(np.float32), 2.0)

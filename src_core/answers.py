@@ -1,4 +1,7 @@
-"""What answers prompts, and its answers: a model version, or a proposer before one."""
+"""Whatever answers a prompt about an image, and the answer that it gives.
+
+A model version is asked like this; before there is one, a published model (a proposer).
+"""
 
 from __future__ import annotations
 
@@ -62,14 +65,17 @@ class Prediction:
 
     @property
     def mask(self) -> NDArray[np.uint8]:
-        """0 and 1, the probability cut at one half; empty where nothing was found."""
+        """0 and 1 over the shape of `probability`, cut at one half.
+
+        All 0 where nothing was found.
+        """
         if not self.present:
             return np.zeros(self.probability.shape, np.uint8)
         return self.shape_mask
 
     @property
     def shape_mask(self) -> NDArray[np.uint8]:
-        """The cut at one half whatever the score, for who asks all the same."""
+        """As `mask`, but whatever the score: for who wants to see it all the same."""
         return (self.probability > 0.5).view(np.uint8)
 
 

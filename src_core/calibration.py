@@ -73,7 +73,7 @@ def platt(evidence: Floats, there: Flags) -> tuple[float, float]:
 
 
 def sigmoid(x: Floats) -> Floats:
-    """Return the logistic function, without overflow at either end."""
+    """Return the logistic function of values of any shape, with no overflow."""
     small = np.exp(-np.abs(x))
     p: Floats = np.where(x >= 0, 1.0, small) / (1.0 + small)
     return p
@@ -87,7 +87,17 @@ def _cross_entropy(at: Floats, x: Floats, wanted: Floats) -> float:
 def auroc(scores: Floats, there: Flags) -> float | None:
     """Return the chance that a pair with the target scores above one without.
 
-    Ties count half; None where only one answer occurs.
+    Parameters
+    ----------
+    scores : ndarray
+        (n,); ties count half.
+    there : ndarray
+        (n,) bool.
+
+    Returns
+    -------
+    float or None
+        The area under the ROC, 0 to 1; None where only one answer occurs.
     """
     positives, negatives = int(there.sum()), int((~there).sum())
     if not positives or not negatives:

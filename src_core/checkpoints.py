@@ -193,6 +193,15 @@ WEIGHTS, CARD = "weights.safetensors", "model.json"
 def save_model(folder: Path, weights: Mapping[str, Tensor], card: ModelCard) -> Path:
     """Write a model version below `folder`; it appears whole or not at all.
 
+    Parameters
+    ----------
+    folder : Path
+        Of all versions.
+    weights : mapping of str to Tensor
+        The network's state.
+    card : ModelCard
+        What the version is; its name becomes that of the folder.
+
     Returns
     -------
     Path

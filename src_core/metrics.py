@@ -20,23 +20,46 @@ Mask = NDArray[np.generic]
 
 
 def dice(prediction: Mask, truth: Mask) -> float:
-    """Twice the common pixels over the sum of both; 1 where both are empty."""
+    """Twice the common pixels over the sum of both; 1 where both are empty.
+
+    Parameters
+    ----------
+    prediction, truth : ndarray
+        Of one shape; anything that is not 0 belongs to the mask.
+    """
     a, b = prediction.astype(bool), truth.astype(bool)
     total = int(a.sum()) + int(b.sum())
     return 2.0 * int((a & b).sum()) / total if total else 1.0
 
 
 def iou(prediction: Mask, truth: Mask) -> float:
-    """Share of the union that is common; 1 where both are empty."""
+    """Share of the union that is common; 1 where both are empty.
+
+    Parameters
+    ----------
+    prediction, truth : ndarray
+        Of one shape; anything that is not 0 belongs to the mask.
+    """
     a, b = prediction.astype(bool), truth.astype(bool)
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0
 
 
 def hd95(prediction: Mask, truth: Mask, spacing: tuple[float, ...]) -> float:
-    """95th percentile of the symmetric surface distance, in `spacing`'s unit.
+    """95th percentile of the distances from each mask's surface to the other's.
 
-    0 where both are empty; NaN where one is, as no distance is defined there.
+    Parameters
+    ----------
+    prediction, truth : ndarray
+        Of one shape, (H, W) or (Z, H, W); anything that is not 0 belongs to the mask.
+    spacing : tuple of float
+        Distance of neighbours along each axis.
+
+    Returns
+    -------
+    float
+        In the unit of `spacing`. 0 where both are empty; NaN where one is, as no
+        distance is defined there.
     """
     a, b = prediction.astype(bool), truth.astype(bool)
     if not a.any() or not b.any():

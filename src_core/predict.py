@@ -36,8 +36,8 @@ class Predictor(Answerer):
     ----------
     card : ModelCard
         Settings and presence rule of the version.
-    weights : dict
-        The network's state.
+    weights : dict of str to Tensor
+        The network's state, with the names and shapes that the settings' method builds.
     device : Device
         Where to compute.
     encoder : TextEncoder

@@ -1,4 +1,4 @@
-"""Possible label errors: finished masks of which the model is confidently unlike.
+"""Possible label errors: finished masks that the model contradicts with confidence.
 
 Confident learning (Northcutt et al., JAIR 2021, arXiv 1911.00068): a pixel is in doubt
 where the model believes in the other answer at least as firmly as it believes, on

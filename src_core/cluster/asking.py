@@ -98,7 +98,15 @@ class MaskAnswer:
 
 
 def save_answer(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a shard's answer."""
+    """Write a shard's answer.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file.
+    arrays : mapping of str to ndarray
+        As :func:`survey_arrays` or :func:`mask_arrays` makes them.
+    """
     from safetensors.numpy import save_file
 
     save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, path)
@@ -123,7 +131,15 @@ def load_answer(path: Path) -> Arrays:
 
 
 def survey_arrays(rows: Sequence[int], found: Sequence[Arrays]) -> Arrays:
-    """Stack what :func:`src_core.rounds.survey.ask_about` yielded."""
+    """Stack what :func:`src_core.rounds.survey.ask_about` yielded.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        (n,), the images' numbers in the bundle.
+    found : sequence of dict
+        (n,), the arrays of each: ``tally``, ``features`` and ``voices``.
+    """
     names = ("tally", "features", "voices")
     stacked = {name: np.stack([row[name] for row in found]) for name in names}
     return {"row": np.array(rows, np.int64), **stacked}
@@ -167,7 +183,14 @@ def read_survey(arrays: Arrays, question: Question, images: range) -> Arrays:
 
 
 def mask_arrays(found: Sequence[MaskAnswer]) -> Arrays:
-    """Pack masks, a bit a pixel."""
+    """Pack masks, a bit a pixel.
+
+    Returns
+    -------
+    dict
+        ``row`` (n,) int64, ``score`` (n, K) float32, ``present`` (n, K) uint8, and for
+        each image ``mask-ROW``: the bits of its K masks, flat.
+    """
     packed = {f"mask-{one.row}": np.packbits(one.masks) for one in found}
     return {
         "row": np.array([one.row for one in found], np.int64),

@@ -217,6 +217,13 @@ def _not_asked_for(error: Exception) -> CorruptError:
 def check_weights(weights: dict[str, Tensor], settings: ModelSettings) -> None:
     """Refuse weights that are not a network of these settings, or not numbers.
 
+    Parameters
+    ----------
+    weights : dict of str to Tensor
+        A network's state, by anybody.
+    settings : ModelSettings
+        Which network it is to be.
+
     Raises
     ------
     CorruptError

@@ -141,7 +141,18 @@ class Planes:
         return stored, shown if self._is_volume else shown[None]
 
     def show(self, mask: NDArray[Any]) -> NDArray[Any]:
-        """Return a stored mask as a stack of slices that stand; a view."""
+        """Return a mask as the slices that the network is shown; a view.
+
+        Parameters
+        ----------
+        mask : ndarray
+            Over the spatial axes, as stored.
+
+        Returns
+        -------
+        ndarray
+            (N, H, W), turned upright; N is 1 for a flat image.
+        """
         shown = self.turn.show(mask)
         return shown if self._is_volume else shown[None]
 

@@ -94,7 +94,20 @@ def to_uint8(pixels: NDArray[np.generic], low: float, high: float) -> NDArray[np
 def percentiles(
     pixels: NDArray[np.generic], low: float, high: float
 ) -> tuple[float, float]:
-    """Return the values at two percentiles, or all there are where they coincide."""
+    """Return the values that become black and white.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        Of any shape; what is not finite counts as 0.
+    low, high : float
+        Percentiles, 0 to 100.
+
+    Returns
+    -------
+    low, high : float
+        The values at them; where these coincide, the least and the greatest.
+    """
     values = _finite(pixels)
     bottom, top = np.percentile(values, [low, high])
     if top <= bottom:  # a bright speck on black can be less than the percentile
@@ -105,7 +118,15 @@ def percentiles(
 def scale_to_uint8(
     pixels: NDArray[np.generic], bounds: tuple[float, float]
 ) -> NDArray[np.uint8]:
-    """Window values so that the bounds become 0 and 255."""
+    """Window values so that the bounds become 0 and 255; beyond them they are cut.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        Of any shape, which the result keeps; what is not finite counts as 0.
+    bounds : (float, float)
+        Black and white.
+    """
     bottom, top = bounds
     scaled = (_finite(pixels) - bottom) / max(top - bottom, 1e-6)
     windowed: NDArray[np.uint8] = (scaled.clip(0, 1) * 255 + 0.5).astype(np.uint8)

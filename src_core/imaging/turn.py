@@ -112,11 +112,17 @@ class Turn(NamedTuple):
         return worlds.index(_WORLD.get(self.shown[0], self.shown[0]))
 
     def show(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Turn a stored array; channels, where there are any, come first and stay.
+        """Turn an array from the stored axes to those that are shown.
+
+        Parameters
+        ----------
+        array : ndarray
+            Its last axes are the image's; channels, where there are any, come first
+            and stay.
 
         Returns
         -------
-        array
+        ndarray
             A view: nothing is copied.
         """
         return self._turned(array, self.stored, self.shown)

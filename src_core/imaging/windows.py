@@ -104,7 +104,7 @@ def plain_wording(words: str) -> str:
 
 
 def guess_modality(pixels: NDArray[np.generic]) -> str:
-    """Return ``"CT"`` for a volume whose values can only be Hounsfield units.
+    """Return ``"CT"`` for a volume (Z, Y, X) of Hounsfield units, else ``""``.
 
     NIfTI, NRRD and others do not say what took an image. A scan that reaches beyond
     the skin has air at -1000, soft tissue around 0, little else, and nothing below

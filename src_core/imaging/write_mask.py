@@ -73,6 +73,15 @@ def write_labels(
 ) -> None:
     """Write a label map with the values that it has; as `write_mask`.
 
+    Parameters
+    ----------
+    path : str or Path
+        As for `write_mask`.
+    labels : (Y, X) or (Z, Y, X) array
+        Whole numbers from 0 to 65535.
+    like : picture or image, optional
+        Where it lies.
+
     Raises
     ------
     BadInputError

@@ -237,7 +237,11 @@ class DynamicHeadNet(PromptNet):
         others: Tensor | None = None,
         first_only: bool = False,
     ) -> Answer:
-        """Answer P pairs; there is one head a pair, and none after the first."""
+        """Answer P pairs, as :meth:`PromptNet.answer`.
+
+        Each pair has a head of its own, and there is no second decoder: `others` and
+        `first_only` change nothing.
+        """
         weights = self.controller(torch.cat([seen.pooled, read.vector], dim=1))
         size = (seen.features.shape[-2], seen.features.shape[-1])
         outside, inside, evidence, attention = apply_head(

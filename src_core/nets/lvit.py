@@ -188,7 +188,10 @@ class LViTNet(PromptNet):
         others: Tensor | None = None,
         first_only: bool = False,
     ) -> Answer:
-        """Answer P pairs; there is one decoder, so `others` has nobody to name."""
+        """Answer P pairs, as :meth:`PromptNet.answer`.
+
+        There is one decoder: `others` and `first_only` change nothing.
+        """
         stages = self.vision_language(seen, read)
         rebuild = cast("list[Reconstruct]", list(self.reconstruct))
         skips = [

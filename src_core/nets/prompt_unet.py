@@ -212,7 +212,10 @@ class PromptUNet(PromptNet):
         others: Tensor | None = None,
         first_only: bool = False,
     ) -> Answer:
-        """Ask the first decoder about every pair, the second about all or some."""
+        """Answer P pairs, as :meth:`PromptNet.answer`.
+
+        The first decoder is asked about every pair, the second about all or some.
+        """
         fused = self.fuse(seen, read)
         every = torch.arange(len(fused), device=fused.device)
         rest = every if others is None else others

@@ -49,11 +49,37 @@ class SkipPath(nn.Module):
         self.act = nn.LeakyReLU(0.01, inplace=True)
 
     def skip_maps(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Encoder maps at 1/8, 1/4 and 1/2 -> what is added at those levels."""
+        """Return what the decoder adds at 1/8, 1/4 and 1/2 of the side.
+
+        Parameters
+        ----------
+        maps : sequence of Tensor
+            The encoder's at these levels, (B, `encoder`[i + 1], h_i, w_i).
+
+        Returns
+        -------
+        tuple of Tensor
+            (B, `widths`[i], h_i, w_i).
+        """
         return tuple(skip(m) for skip, m in zip(self.skip, maps, strict=True))
 
     def join(self, level: int, x: Tensor, skip: Tensor) -> Tensor:
-        """Bring `x` up to `level`, add its skip map, normalise."""
+        """Bring a map up by a factor of two, add what the encoder saw, normalise.
+
+        Parameters
+        ----------
+        level : int
+            0, 1 or 2: to 1/8, 1/4 or 1/2 of the side.
+        x : Tensor
+            (P, C, h/2, w/2), of the level below.
+        skip : Tensor
+            (P, `widths`[level], h, w), of :meth:`skip_maps`.
+
+        Returns
+        -------
+        Tensor
+            As `skip`.
+        """
         x = self.up[level](x)
         if not self.transposed:
             # After a 1x1 convolution: the same linear map, a quarter of the cost.

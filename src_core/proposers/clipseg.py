@@ -31,7 +31,7 @@ class CLIPSeg(Proposer):
         return CLIPSegForImageSegmentation
 
     def see(self, view: Tensor) -> tuple[Tensor, ...]:
-        """Return CLIP's activations that the decoder reads."""
+        """(1, 3, h, w) -> CLIP's activations that the decoder reads, (1, N, D) each."""
         states = self.net.clip.get_image_features(
             pixel_values=view, interpolate_pos_encoding=True, output_hidden_states=True
         ).hidden_states
@@ -39,7 +39,10 @@ class CLIPSeg(Proposer):
         return tuple(states[layer + 1] for layer in self.net.extract_layers)
 
     def ask(self, seen: tuple[Tensor, ...], prompt: str) -> tuple[Tensor, Tensor]:
-        """Return the decoder's map; the target is there as surely as its best pixel."""
+        """Return the decoder's map (h', w'), and as the logit () its highest one.
+
+        The target is there as surely as its best pixel.
+        """
         text = self.net.clip.get_text_features(**self.tokens(prompt, padding=True))
         logits = self.net.decoder(seen, text.pooler_output).logits[0].float()
         return logits.sigmoid(), logits.max()

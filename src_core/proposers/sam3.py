@@ -37,11 +37,14 @@ class SAM3(Proposer):
         return Sam3Model
 
     def see(self, view: Tensor) -> Any:
-        """Return the vision encoder's maps."""
+        """(1, 3, h, w) -> the vision encoder's maps."""
         return self.net.get_vision_features(pixel_values=view)
 
     def ask(self, seen: Any, prompt: str) -> tuple[Tensor, Tensor]:
-        """Return the union of the instances; where none passes, the likeliest one."""
+        """Return the union (h', w') of the instances, and the logit () of the surest.
+
+        Where no instance passes the threshold, the likeliest one alone.
+        """
         answer = self.net(
             vision_embeds=seen, **self.tokens(prompt, padding="max_length")
         )

@@ -91,7 +91,7 @@ class Ranks:
         return total.clamp_min(1.0)
 
     def averaged(self, values: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the mean over ranks of some scalars."""
+        """Return the mean over ranks of some scalars, tensors of shape ()."""
         return {name: float(value.detach()) for name, value in values.items()}
 
     def joined(self, rows: Tensor) -> Tensor:

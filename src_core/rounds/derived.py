@@ -77,9 +77,27 @@ def numbers_for(ids: Sequence[str], alike: Rows) -> Integers:
 def typicality_of(
     rows: Rows, features: Floats, twin: Integers, stamp: Sequence[str], home: Path
 ) -> Floats:
-    """Return how typical each image is, 0 to 1; kept for a state of the shelves.
+    """Return how typical each image is; kept for a state of the shelves.
 
     A picture that is there ten times is not ten times as typical.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of n images.
+    features : ndarray
+        (n, D), by which images are likened.
+    twin : ndarray
+        (n,), equal numbers look alike; see :func:`numbers_for`.
+    stamp : sequence of str
+        The state of the shelves: another one is worked out anew.
+    home : Path
+        Folder in which the answer is kept.
+
+    Returns
+    -------
+    ndarray
+        (n,), 0 to 1.
     """
     digest = hashlib.blake2b("/".join(stamp).encode(), digest_size=8).hexdigest()
     shelf = Shelf(home / "typical", digest)

@@ -31,7 +31,15 @@ def kind_of(image: Image) -> Kind:
 
 
 def kinds_of(images: Iterable[Image]) -> tuple[list[Kind], NDArray[np.int64]]:
-    """Return the kinds that there are, and the number of each image's among them."""
+    """Return the kinds that there are, and which of them each image has.
+
+    Returns
+    -------
+    list of (str, int)
+        (K,), in the order in which they occur.
+    ndarray
+        (n,) int64, positions in that list.
+    """
     number: dict[Kind, int] = {}
     mine = [number.setdefault(kind_of(image), len(number)) for image in images]
     return list(number), np.array(mine, np.int64)

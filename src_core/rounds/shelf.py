@@ -127,7 +127,13 @@ class Shelf:
         return tuple(path.name for path in self._paths())
 
     def replace(self, ids: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write rows in the place of everything that the folder holds."""
+        """Write rows in the place of everything that the folder holds.
+
+        Parameters
+        ----------
+        ids, arrays
+            As :meth:`add`.
+        """
         old = self._paths()
         self.add(ids, arrays)
         self._drop(old)

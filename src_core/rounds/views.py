@@ -26,7 +26,8 @@ def planes_of(
 ) -> Iterator[tuple[int, NDArray[np.generic], str]]:
     """Yield number, pixels and axes of each 2-D picture; a volume is never held whole.
 
-    The number is the slice's along z, or -1 of a picture.
+    The number is the slice's along z, or -1 of a picture; pixels are (H, W), or
+    (C, H, W), as the axes say.
     """
     pixels = project.pixels(image)
     if "z" not in image.axes:

@@ -112,6 +112,20 @@ def save_mask(
 ) -> Entries:
     """Work out which chunks a saved mask changes.
 
+    Parameters
+    ----------
+    ledger : Ledger
+        Says what stands.
+    image : Image
+        Whose mask it is.
+    target : str
+        The target's identifier.
+    array : ndarray or None
+        0 and 1 over the image's spatial shape; None keeps what stands, or clears it
+        where the status says that nothing is there.
+    change : Change
+        The audit row.
+
     Raises
     ------
     BadInputError

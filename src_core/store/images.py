@@ -108,7 +108,7 @@ def check_direction(
 
 
 def native(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the pixels with little-endian items, as they are stored and hashed."""
+    """Return pixels of any shape with little-endian items, as stored and hashed."""
     return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
 
 
@@ -216,6 +216,15 @@ def stage(root: Path, image: Image, pixels: NDArray[Any]) -> Path:
     """Write an image's folder, whole and durable, where nobody sees it yet.
 
     Any process may do so while one has the project open for writing.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    image : Image
+        What the pixels are.
+    pixels : ndarray
+        Of the shape and type that `image` says, in any byte order.
 
     Returns
     -------

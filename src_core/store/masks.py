@@ -144,7 +144,7 @@ def encode(
     Parameters
     ----------
     array : ndarray of uint8
-        0 and 1.
+        0 and 1, (Y, X) or (Z, Y, X).
     occupied : collection of str
         The chunks that stand now: an empty one needs removing only then.
 

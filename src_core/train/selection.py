@@ -34,7 +34,7 @@ class Candidate:
 
     @classmethod
     def of(cls, net: PromptNet, dices: Tensor) -> Candidate:
-        """Copy the weights of a network that goes on being trained."""
+        """Copy the weights of a network that goes on being trained; `dices` (n,)."""
         state = net.state_dict()
         return cls({k: v.detach().cpu().clone() for k, v in state.items()}, dices)
 
@@ -67,7 +67,7 @@ class Selection:
         self._kinds = self.targets.unique()
 
     def score(self, dices: Tensor) -> float:
-        """Mean over targets of the mean over pairs; NaN without pairs."""
+        """Mean over targets of the mean over pairs (n,); NaN without pairs."""
         return self._mean_and_error(dices)[0]
 
     def clearly_better(self, first: Tensor, second: Tensor) -> bool:

@@ -100,7 +100,7 @@ class Wordings:
         return torch.tensor(rows, dtype=torch.long)
 
     def select(self, rows: Tensor, device: torch.device) -> TextFeatures:
-        """Return the features at `rows` on a device, cut to the longest of them."""
+        """Return the features at `rows` (P,), cut to the longest, on a device."""
         chosen = self.features.select(rows)
         longest = int(chosen.mask.sum(1).max())
         cut = TextFeatures(

@@ -79,7 +79,7 @@ class Plane:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """Unit vector across the slice."""
+        """Unit vector (3,) across the slice, in L, P, S."""
         vectors = np.asarray(self.across_down).reshape(2, 3)
         return np.asarray(np.cross(vectors[0], vectors[1]), dtype=np.float64)
 

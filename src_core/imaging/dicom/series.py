@@ -288,7 +288,12 @@ def _without_copies(planes: Sequence[Plane]) -> list[Plane]:
 
 
 def check_even(volume: Sequence[Plane]) -> NDArray[np.float64]:
-    """Return the step from slice to slice, in L, P, S and millimetres.
+    """Return the step from slice to slice of a volume that is sorted.
+
+    Returns
+    -------
+    ndarray
+        (3,) float64 in L, P, S, millimetres; of a single slice its unit normal.
 
     Raises
     ------
