@@ -1,4 +1,4 @@
-"""What there is to know before choosing on: where to look, when to stop, what to doubt.
+"""What helps to choose what to do next: where to look, when to stop, what to doubt.
 
 Plain values, because they come from the helper process: nothing here needs torch.
 """

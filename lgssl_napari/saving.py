@@ -1,4 +1,4 @@
-"""How a mask reaches the ledger."""
+"""Saving: how the mask at hand reaches the ledger, and what is asked if it cannot."""
 
 from __future__ import annotations
 

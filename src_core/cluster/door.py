@@ -1,17 +1,18 @@
 """The door of a server: what clients may ask, and nothing else.
 
-==============================  =======  =========================================
-``GET /v1/hello``            anybody   whom I speak with, and how many work there
-``POST /v1/bundles``         clients   a manifest; the answer says what is missing
-``POST /v1/blobs``           anybody   pieces of contents that were missing
-``PUT /v1/jobs/ID``          clients   train on a bundle; asking twice is the same
-``GET /v1/jobs/ID``          clients   its state and news, waiting for some if asked
-``POST /v1/jobs/ID/stop``    clients   end with the best so far
-``GET /v1/jobs/ID/files/NAME``  clients   a part of a file that it made
-``DELETE /v1/jobs/ID``       clients   forget it
-``GET /v1/blobs/HASH``       servers   a part of a content
-``PUT /v1/jobs/ID/checkpoint``  servers   what a worker has reached
-==============================  =======  =========================================
+===============================  =======  =============================================
+``GET /v1/hello``                anybody  who asks, and how many work here
+``POST /v1/bundles``             clients  a manifest; the answer says what is missing
+``POST /v1/blobs``               anybody  pieces of contents that were missing
+``PUT /v1/jobs/ID``              clients  train on a bundle, or ask a model about its
+                                          images; asking twice is the same
+``GET /v1/jobs/ID``              clients  its state and news, waiting for some if asked
+``POST /v1/jobs/ID/stop``        clients  end with the best so far
+``GET /v1/jobs/ID/files/NAME``   clients  a part of a file that it made
+``DELETE /v1/jobs/ID``           clients  forget it
+``GET /v1/blobs/HASH``           servers  a part of a content
+``PUT /v1/jobs/ID/checkpoint``   servers  what a worker has reached
+===============================  =======  =============================================
 
 "Anybody" still shows a certificate of one of the two authorities.
 """

@@ -1,4 +1,4 @@
-"""What an import brought, and how it is done."""
+"""How an import is to be done, and what it brought."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is worked out from the shelves and slow to work out: look-alikes, typicality."""
+"""Look-alikes and typicality: slow to work out, so kept beside a pool's shelves."""
 
 from __future__ import annotations
 
