@@ -162,7 +162,9 @@ class HelperProcess:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise JobLostError("The window is closing.")
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()  # it died between two calls: its pipes are still open
+        if self._process is None:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
