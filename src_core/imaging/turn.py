@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from src_core.errors import BadInputError
-from src_core.imaging.space import columns_of, place_of_columns, reorient
+from src_core.imaging.space import reorient
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from src_core.imaging.space import Place, Placed
+    from src_core.imaging.space import Placed
 
 AXIAL = "SPL"
 
@@ -148,37 +147,3 @@ class Turn(NamedTuple):
 
     def _turned(self, array: NDArray[Any], have: str, want: str) -> NDArray[Any]:
         return array if have == want else reorient(array, have, want)
-
-
-def turned_place(placed: Placed, shape: tuple[int, ...], want: str) -> Place:
-    """Return where an image lies once its axes are turned.
-
-    Parameters
-    ----------
-    placed : picture or image
-        A volume with an orientation.
-    shape : (int, int, int)
-        Of its spatial axes, as stored.
-    want : str
-        Letters of the axes after the turn.
-
-    Raises
-    ------
-    BadInputError
-        If it is not a volume of known orientation.
-    """
-    if len(placed.orientation) != 3 or len(want) != 3:
-        raise BadInputError(
-            "only a volume whose orientation is known can be placed anew"
-        )
-    columns, origin = columns_of(placed)
-    worlds = [_WORLD.get(letter, letter) for letter in placed.orientation]
-    turned = []
-    for letter in want:
-        axis = worlds.index(_WORLD.get(letter, letter))
-        step = columns[:, axis]
-        if placed.orientation[axis] != letter:
-            origin = origin + step * (shape[axis] - 1)
-            step = -step
-        turned.append(step)
-    return place_of_columns(np.stack(turned, axis=1), origin)

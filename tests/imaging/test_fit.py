@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from src_core.errors import BadInputError
 from src_core.imaging import Picture, Turn
 from src_core.imaging.fit import fit
-from src_core.imaging.space import place_of_columns
-from src_core.imaging.turn import standing, turned_place
+from src_core.imaging.space import columns_of, place_of_columns
+from src_core.imaging.turn import standing
 
 ALL = [
     "".join(letters)
     for order in itertools.permutations(["LR", "PA", "SI"])
     for letters in itertools.product(*order)
 ]
+WORLD = {letter: pair for pair in ("LR", "PA", "SI") for letter in pair}
 RNG = np.random.default_rng(4)
 SHAPE = (4, 6, 5)
 MASK = (RNG.random(SHAPE) > 0.5).astype(np.uint8)
@@ -43,7 +44,16 @@ def picture(pixels=MASK, orientation="SPL", **changes):
 
 def turned(of, letters):
     """The same voxels at the same places, stored another way."""
-    place = turned_place(of, of.pixels.shape, letters)
+    columns, origin = columns_of(of)
+    steps = []
+    for letter in letters:
+        axis = next(a for a, have in enumerate(of.orientation) if have in WORLD[letter])
+        step = columns[:, axis]
+        if of.orientation[axis] != letter:
+            origin = origin + step * (of.pixels.shape[axis] - 1)
+            step = -step
+        steps.append(step)
+    place = place_of_columns(np.stack(steps, axis=1), origin)
     pixels = Turn(of.orientation, letters).show(of.pixels)
     return replace(
         of,
