@@ -81,29 +81,16 @@ def _predict_one(
     as_json: bool,
 ) -> None:
     """Ask about one image, which lies in the project or in a file."""
-    from src_core.errors import BadInputError
-    from src_core.imaging import Source, read_image, side_words, write_mask
+    from src_core.imaging import side_words, write_mask
     from src_core.proposers import is_proposer
     from src_core.rounds import answerer
     from src_core.store import Project
     from src_core.text import sides
 
-    source = Source.of(image)
-    if out.exists() and source.path.exists() and out.samefile(source.path):
-        raise BadInputError(
-            f"The mask would be written over its image '{out}'; give --out another "
-            "name."
-        )
+    _refuse_to_overwrite(image, out)
     with Project.open(project) as opened:
         model = answerer(opened, version)
-        pixels: Pixels
-        if source.path.exists():
-            picture = read_image(source)
-            shown: Picture | Image = picture
-            pixels = picture.pixels
-        else:
-            known = opened.image(image)
-            shown, pixels = known, opened.pixels(known)
+        shown, pixels = _shown(opened, image)
         meant = _meant(opened, model, prompt)
         with progress_bar() as bars:
             task = bars.add_task("slices", total=None, note="")
@@ -139,6 +126,30 @@ def _predict_one(
             "images."
         )
     emit(payload, sentence, as_json=as_json)
+
+
+def _refuse_to_overwrite(image: str, out: Path) -> None:
+    from src_core.errors import BadInputError
+    from src_core.imaging import Source
+
+    file = Source.of(image).path
+    if out.exists() and file.exists() and out.samefile(file):
+        raise BadInputError(
+            f"The mask would be written over its image '{out}'; give --out another "
+            "name."
+        )
+
+
+def _shown(project: Project, image: str) -> tuple[Picture | Image, Pixels]:
+    """Return the image of a file, or the project's own of that name, and its pixels."""
+    from src_core.imaging import Source, read_image
+
+    source = Source.of(image)
+    if source.path.exists():
+        picture = read_image(source)
+        return picture, picture.pixels
+    known = project.image(image)
+    return known, project.pixels(known)
 
 
 def _meant(project: Project, model: Answerer, prompt: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from src_core.cli.console import (
     tell,
     user,
 )
+
+if TYPE_CHECKING:
+    from src_core.rounds.proposing import ProposerChoice
 
 
 def proposer(
@@ -70,18 +73,7 @@ def proposer(
             proposers.fetch(choice.use, choice.revision)
         if changes:
             choose_proposer(opened, choice, who or user())
-    found = []
-    for kind in proposers.PROPOSERS:
-        pinned = choice.revision if kind == choice.use else ""
-        weights = proposers.find(kind, revision=pinned)
-        if weights is not None:
-            found.append(
-                {
-                    "name": kind,
-                    "folder": str(weights.folder),
-                    "commit": weights.commit,
-                }
-            )
+    found = _weights_here(choice)
     names = ", ".join(f"{one['name']} in '{one['folder']}'" for one in found)
     may = "may" if choice.teaches else "may not"
     emit(
@@ -90,6 +82,20 @@ def proposer(
         f"Proposals {may} teach the first round.",
         as_json=as_json,
     )
+
+
+def _weights_here(choice: ProposerChoice) -> list[dict[str, str]]:
+    """List the proposers whose weights lie on this machine."""
+    from src_core import proposers
+
+    found = []
+    for kind in proposers.PROPOSERS:
+        pinned = choice.revision if kind == choice.use else ""
+        weights = proposers.find(kind, revision=pinned)
+        if weights is not None:
+            folder = str(weights.folder)
+            found.append({"name": kind, "folder": folder, "commit": weights.commit})
+    return found
 
 
 def propose(
