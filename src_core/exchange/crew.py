@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -88,10 +90,11 @@ class Crew(Generic[T, R]):
 
         A script without ``if __name__ == "__main__"`` cannot have any.
         """
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, mp_context=context)
+        self._pool = _processes(workers)
         try:
-            self._pool.submit(_cores).result()
+            with _interrupt_held():
+                first = self._pool.submit(_cores)
+            first.result()
         except BrokenProcessPool:
             self._stop()
             return False
@@ -99,10 +102,10 @@ class Crew(Generic[T, R]):
 
     def _submit(self, job: T, workers: int) -> Future[R]:
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(workers, mp_context=context)
+            self._pool = _processes(workers)
         try:
-            return self._pool.submit(self._work, job)
+            with _interrupt_held():
+                return self._pool.submit(self._work, job)
         except BrokenProcessPool as error:
             broken: Future[R] = Future()
             broken.set_exception(error)
@@ -125,10 +128,11 @@ class Crew(Generic[T, R]):
 
     def _alone(self, job: T) -> R:
         """Run one job in a process of its own."""
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
+        with _processes(1) as pool:
             try:
-                return pool.submit(self._work, job).result()
+                with _interrupt_held():
+                    alone = pool.submit(self._work, job)
+                return alone.result()
             except BrokenProcessPool:
                 return self._crashed(job)
 
@@ -136,6 +140,36 @@ class Crew(Generic[T, R]):
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupt)
+
+
+def _ignore_interrupt() -> None:
+    """Leave a Ctrl-C, which every process of a terminal gets, to who started this one.
+
+    A process that waits for its next job would print a traceback.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Hold a Ctrl-C back, here and in processes that are started meanwhile.
+
+    These have it held from their first moment on: they take a second to get as far as
+    :func:`_ignore_interrupt`.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _is_lost(future: Future[R]) -> bool:

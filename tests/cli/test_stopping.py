@@ -79,3 +79,28 @@ def test_the_same_command_goes_on(tmp_path, files, how):
         assert len(os.listdir(root / "images")) == COUNT - 1
         assert os.listdir(root / "tmp") == []
         assert project.verify() == []
+
+
+def test_processes_that_wait_for_work_say_nothing_of_a_ctrl_c():
+    code = """if __name__ == "__main__":
+    import signal, time
+    from src_core.exchange.crew import Crew
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Crew(abs, abs, workers=2) as crew:
+            assert [found for _, found in crew.run(range(-3, 0), 3)] == [3, 2, 1]
+            print("idle", flush=True)
+            time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+"""
+    running = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout.readline() == "idle\n"
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.communicate(timeout=60) == ("", "")
