@@ -165,6 +165,8 @@ class ModelCard(Settings):
         What had proposed them, ``""`` for none.
     steps, seconds : number
         Of training.
+    steps_before : int
+        Behind the weights that it began with.
     validation : dict
         Target id to Dice per image on the validation split; ``"mean"`` over targets.
         Empty where there was no such split.
@@ -183,6 +185,7 @@ class ModelCard(Settings):
     teacher: str = Field("", pattern=r"^[a-z0-9@ ]{0,200}$")
     steps: int
     seconds: float
+    steps_before: int = 0
     validation: dict[str, float] = Field(default_factory=dict)
     presence: PresenceRule = PresenceRule()
 

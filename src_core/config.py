@@ -88,6 +88,12 @@ class BurnInSettings(Settings):
 
     start: Fraction = Field(0.15, description="share of the budget, the earliest")
     latest: Fraction = Field(0.7, description="not after this share: too late to pay")
+    behind: int = Field(
+        800, ge=0, description="steps that the teacher must have made, in all rounds"
+    )
+    ahead: int = Field(
+        1000, ge=0, description="steps that there must be time for, at the pace so far"
+    )
     dice: Fraction = Field(0.4, description="validation Dice the teacher must have")
     pairs: int = Field(
         8, ge=1, description="validation pairs; of fewer the Dice itself says nothing"

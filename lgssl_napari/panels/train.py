@@ -30,6 +30,10 @@ class TrainPanel:
         self.minutes = FloatSpinBox(
             value=2.0, min=0.1, max=600, step=0.5, label="Minutes"
         )
+        self.minutes.tooltip = (
+            "A short round learns from your masks alone; in a longer one the images "
+            "without masks teach, too."
+        )
         self.device = ComboBox(choices=DEVICES, label="Computed on")
         self.fresh = CheckBox(value=False, text="Start from nothing", label="")
         self.fresh.tooltip = "Not from the model that answers now."

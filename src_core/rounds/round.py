@@ -175,7 +175,7 @@ class Round:
         """
         project, hooks = self.project, self.hooks
         parent = promoted(project)
-        start, old = None, None
+        start, old, steps_before = None, None, 0
         settings = self.request.settings
         if parent is not None:
             old, weights = load_model(project.models_dir / parent)
@@ -189,7 +189,7 @@ class Round:
             settings = settings.model_copy(
                 update={"frame": frame, "text": old.settings.text}
             )
-            start = weights
+            start, steps_before = weights, old.steps_before + old.steps
         settings = self._complete(settings, is_first=start is None)
 
         hooks.phase("reading images")
@@ -215,7 +215,14 @@ class Round:
         hooks.phase("training")
         loop = Hooks(hooks.progress, hooks.should_stop, hooks.checkpoint)
         training = Training(
-            pool, wordings, settings, self.device, self.request.budget(), loop, start
+            pool,
+            wordings,
+            settings,
+            self.device,
+            self.request.budget(),
+            loop,
+            start,
+            steps_before,
         )
         trained = training.run()
 
@@ -234,6 +241,7 @@ class Round:
             ),
             steps=trained.step,
             seconds=round(trained.seconds, 2),
+            steps_before=steps_before,
         )
         return Outcome(card, trained, old, held_out)
 

@@ -81,6 +81,8 @@ class Training:
         Progress, stop, checkpoint.
     start : dict, optional
         Weights of the version to go on from; fresh ones if not given.
+    steps_before : int
+        Steps that those weights have behind them.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class Training:
         budget: Budget,
         hooks: Hooks | None = None,
         start: State | None = None,
+        steps_before: int = 0,
     ) -> None:
         if len(pool.labelled) + len(pool.taught) == 0:
             raise UserError(
@@ -123,6 +126,7 @@ class Training:
         self._losses_of = self.ranks.parallel(self.method)
         self._peak_rate = settings.train.learning_rate or kind.learning_rate
         self.burn_in = BurnIn(**dict(settings.train.burn_in))
+        self._steps_before = steps_before
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
         self.validation = Validation(pool, wordings)
         self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
@@ -188,11 +192,14 @@ class Training:
         course, done = self.course, self.budget.progress(self.course.step)
         curve = [(k.progress, k.average) for k in course.looks]
         waits = self.method.uses_unlabelled and course.began is None
+        behind = self._steps_before + course.step
+        ahead = self.budget.steps_left(course.step)
         since = time.monotonic() - self._last_report
         return (
             done,
             done < 1.0 and self.hooks.should_stop(),
-            waits and self.burn_in.is_over(done, curve, len(self.validation)),
+            waits
+            and self.burn_in.is_over(done, curve, len(self.validation), behind, ahead),
             done >= self._next_look() and self._may_look(),
             since >= self.REPORT_EVERY,
         )

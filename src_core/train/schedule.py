@@ -54,6 +54,11 @@ class Budget:
             return max(0.0, self.seconds - self.elapsed())
         return self.elapsed() * (1.0 / done - 1.0) if done > 0 else math.inf
 
+    def steps_left(self, step: int) -> float:
+        """Estimate of the steps still to come, at the pace so far."""
+        done = self.progress(step)
+        return step * (1.0 / done - 1.0) if done > 0 else math.inf
+
 
 def learning_rate_factor(progress: float, warmup: float) -> float:
     """Linear warm-up, then a cosine to 1 % by the clock of the budget."""
@@ -93,11 +98,20 @@ class BurnIn(BurnInSettings):
 
     Measured: from the start they cost Dice on every set tried, down to collapse on
     small targets. What joins while supervision still climbs is taught by a teacher that
-    does not know yet, and takes the steps in which most is learned.
+    does not know yet, and takes the steps in which most is learned. A validation split
+    of few pictures of one kind says that all is well when it is not: so a teacher has
+    a number of steps behind it, too. And they cost half of the labelled images of each
+    step, which takes some time to be won back: so there are steps ahead of it. A round
+    too short for either is supervised.
     """
 
     def is_over(
-        self, progress: float, curve: Sequence[tuple[float, float]], pairs: int
+        self,
+        progress: float,
+        curve: Sequence[tuple[float, float]],
+        pairs: int,
+        behind: int,
+        ahead: float,
     ) -> bool:
         """Whether the unlabelled images join now.
 
@@ -111,7 +125,13 @@ class BurnIn(BurnInSettings):
             Of the validation split. The mean of a few says whether the network still
             changes, but not how good it is: on Kvasir with two pictures it stayed below
             0.4 while the Dice of 22 others was 0.51.
+        behind : int
+            Steps that the teacher has made, those of earlier rounds included.
+        ahead : float
+            Steps that there is still time for.
         """
+        if behind < self.behind or ahead < self.ahead:
+            return False
         if not self.start <= progress <= self.latest or not curve:
             return False
         at, now = curve[-1]

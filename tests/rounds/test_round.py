@@ -88,6 +88,18 @@ def test_a_round_keeps_what_it_changed_image_by_image(folder, request_):
         assert (old.image, old.target, old.new) == (new.image, new.target, new.old)
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_version_knows_the_steps_behind_it(folder, request_, fresh):
+    first = _run(folder, request_())
+    _promote(folder, first.version)
+    again = request_(steps=3).model_copy(update={"fresh": fresh})
+    second = _run(folder, again)
+    with Project.open(folder) as project:
+        cards = [deployed_card(project, r.version) for r in (first, second)]
+    assert cards[0].steps_before == 0
+    assert cards[1].steps_before == (0 if fresh else cards[0].steps)
+
+
 def test_a_version_whose_encoder_is_gone_is_followed_by_a_fresh_one(
     folder, request_, monkeypatch
 ):

@@ -36,7 +36,16 @@ def test_one_seed_one_model(pool, wordings, settings, method):
 def test_unlabelled_images_join_and_it_still_repeats_itself(
     pool, wordings, settings, method
 ):
-    at_once = BurnIn(start=0.0, latest=1.0, dice=0.0, window=0.0, gain=1.0, length=0.1)
+    at_once = BurnIn(
+        start=0.0,
+        latest=1.0,
+        behind=0,
+        ahead=0,
+        dice=0.0,
+        window=0.0,
+        gain=1.0,
+        length=0.1,
+    )
 
     def train():
         training = Training(pool, wordings, settings(method), CPU, Budget(steps=6))
@@ -46,6 +55,23 @@ def test_unlabelled_images_join_and_it_still_repeats_itself(
     (first, began), (second, _) = train(), train()
     assert (began is not None) is METHODS[method].uses_unlabelled
     assert all(torch.equal(v, second.weights[k]) for k, v in first.weights.items())
+
+
+@pytest.mark.parametrize(("before", "joined"), [(0, False), (100, True)])
+def test_steps_of_earlier_rounds_count(pool, wordings, settings, before, joined):
+    early = BurnInSettings(
+        start=0.0, behind=100, ahead=0, dice=0.0, gain=1.0, window=0.0
+    )
+    training = Training(
+        pool,
+        wordings,
+        settings("lg-ssl", burn_in=early),
+        CPU,
+        Budget(steps=6),
+        steps_before=before,
+    )
+    training.run()
+    assert (training.course.began is not None) is joined
 
 
 def test_another_seed_another_model(pool, wordings, settings):
@@ -122,7 +148,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_broken(
         return False
 
     stop_at_seven.calls = 0
-    early = BurnInSettings(start=0.0, dice=0.0, gain=1.0, window=0.0)
+    early = BurnInSettings(start=0.0, behind=0, ahead=0, dice=0.0, gain=1.0, window=0.0)
     often = settings(method, checkpoint_seconds=1e-9, burn_in=early)
     whole = _train(pool, wordings, often, steps=12)
     with pytest.raises(Killed):

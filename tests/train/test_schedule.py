@@ -85,7 +85,25 @@ BAD = [(0.4, 0.3), (0.5, 0.3)]
     ],
 )
 def test_unlabelled_images_join_at_the_plateau(progress, curve, pairs, over):
-    assert BurnIn().is_over(progress, curve, pairs) is over
+    assert BurnIn().is_over(progress, curve, pairs, 2000, 3000) is over
+
+
+@pytest.mark.parametrize(
+    ("behind", "ahead", "over"),
+    [(500, 900, True), (499, 900, False), (500, 899, False), (5000, 0, False)],
+)
+def test_a_teacher_has_steps_behind_and_ahead_of_it(behind, ahead, over):
+    burn_in = BurnIn(behind=500, ahead=900)
+    assert burn_in.is_over(0.4, PLATEAU, 30, behind, ahead) is over
+
+
+def test_steps_to_come_are_told_by_the_pace_so_far():
+    now = [0.0]
+    budget = Budget(seconds=10.0, clock=lambda: now[0])
+    assert budget.steps_left(0) == math.inf
+    now[0] = 2.5
+    assert budget.steps_left(100) == pytest.approx(300)
+    assert Budget(steps=40).steps_left(10) == pytest.approx(30)
 
 
 @pytest.mark.parametrize(
