@@ -140,10 +140,7 @@ def choose_frame(project: Project, frame: FrameSettings) -> FrameSettings:
     size = frame.size or frame_size([(int(h), int(w)) for h, w in shapes])
     tiles = frame.tiles
     if tiles is None:
-        across = _median_piece(project, images)
-        longest = max((max(shape) for shape in shapes), default=size)
-        shrunk = across * min(1.0, size / longest)
-        tiles = 0 < shrunk < SMALLEST_PIECE
+        tiles = 0 < _median_piece(project, images, size) < SMALLEST_PIECE
     volumes = any("z" in image.axes for image in images)
     return frame.model_copy(
         update={
@@ -158,16 +155,23 @@ def choose_frame(project: Project, frame: FrameSettings) -> FrameSettings:
     )
 
 
-def _median_piece(project: Project, images: list[Image]) -> float:
-    """Diameter of the median connected piece of some true masks, in pixels."""
+def _median_piece(project: Project, images: list[Image], size: int) -> float:
+    """Diameter of the median connected piece of some true masks, as it is shown.
+
+    In pixels of a square with the side `size`, into which each picture is shrunk as
+    its own longer side asks: one large picture among small ones changes nothing.
+    """
     from skimage.measure import label
 
     known = truths(project)
     labelled = [image for image in images if image.id in known]
     step = max(1, len(labelled) // LOOKED_AT)
-    areas: list[int] = []
+    areas: list[float] = []
     for image in labelled[::step]:
+        shown = Turn.of(image).along(image.spatial_shape)[-2:]
+        shrunk = min(1.0, size / max(shown)) ** 2
         for mask in read_truth(project, image.id, known[image.id]).values():
             for plane in mask.reshape(-1, *mask.shape[-2:]):
-                areas.extend(np.bincount(label(plane).ravel())[1:].tolist())
+                sizes = np.bincount(label(plane).ravel())[1:] * shrunk
+                areas.extend(sizes.tolist())
     return float(np.sqrt(np.median(areas) * 4 / np.pi)) if areas else 0.0

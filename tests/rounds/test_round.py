@@ -308,6 +308,12 @@ class TestTiles:
         with Project.open(self._project(tmp_path / "p", side, piece)) as project:
             assert choose_frame(project, FrameSettings()).tiles is tiles
 
+    def test_one_large_picture_cuts_no_small_ones(self, tmp_path):
+        with Project.open(self._project(tmp_path / "p", 160, 6), mode="rw") as project:
+            large = np.zeros((900, 4000), np.uint8)
+            project.add_image(large, name="large.png", axes="yx")
+            assert not choose_frame(project, FrameSettings()).tiles
+
     def test_a_large_picture_becomes_tiles_with_their_truth(self, tmp_path):
         path = self._project(tmp_path / "p", 480, 6)
         frame = FrameSettings(size=192, tiles=True)
