@@ -34,12 +34,23 @@ Take = Annotated[
 ]
 
 
-def init(project: ProjectFolder, as_json: AsJson = False) -> None:
-    """Make an empty project."""
+def init(
+    project: ProjectFolder,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-backup",
+            help="A file of lgssl backup: make the project that it holds.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an empty project, or one from a backup."""
     from src_core.store import Project
 
-    with Project.create(project):
-        pass
+    made = Project.from_backup(backup, project) if backup else Project.create(project)
+    made.close()
     emit({"project": str(project)}, f"Made the project '{project}'.", as_json=as_json)
 
 
@@ -233,20 +244,28 @@ def verify(project: ProjectFolder, as_json: AsJson = False) -> None:
         first = findings[0]
         raise CorruptError(
             f"{len(findings)} damaged places; the first is {first.where}: "
-            f"{first.problem} Restore the project from a backup."
+            f"{first.problem} Make it anew from a backup: `lgssl init NEW_FOLDER "
+            "--from-backup FILE`."
         )
 
 
 def backup(
     project: ProjectFolder,
     file: Annotated[Path, typer.Argument(help="The file to write.")],
+    names: Annotated[
+        bool,
+        typer.Option(
+            "--names",
+            help="With patients' names, and which files of an archive the images are.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write one consistent file, also while the window is open."""
     from src_core.store import Project
 
     with Project.open(project) as opened:
-        opened.backup(file)
+        opened.backup(file, names=names)
     size = file.stat().st_size
     emit(
         {"file": str(file), "bytes": size},

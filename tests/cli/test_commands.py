@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -194,8 +195,22 @@ def test_export(project, tmp_path, kind):
 def test_backup(project, tmp_path):
     file = tmp_path / "backup.zip"
     assert lgssl("backup", project, file, "--json")["bytes"] == file.stat().st_size
-    with Project.from_backup(file, tmp_path / "again") as again:
-        assert len(again.images(Split.TRAIN)) == 8
+    again = tmp_path / "again"
+    told = lgssl("init", again, "--from-backup", file, "--json")
+    with Project.open(project) as before, Project.open(again) as after:
+        assert told == {"project": str(again)}
+        assert after.position == before.position
+        assert after.targets() == before.targets()
+        assert [i.id for i in after.images()] == [i.id for i in before.images()]
+        assert len(after.images(Split.TRAIN)) == 8
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_a_backup_names_patients_only_if_it_is_told_to(project, tmp_path, names):
+    file = tmp_path / "backup.zip"
+    lgssl("backup", project, file, *(["--names"] if names else []))
+    with zipfile.ZipFile(file) as packed:
+        assert ("groups.jsonl" in packed.namelist()) is names
 
 
 @pytest.mark.parametrize(
