@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from speed_answers import predict, scoring
 from speed_app import first_model, memory, start, window
+from speed_day import day
 from speed_training import overhead, profile, step, switches
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
         switches,
         first_model,
         memory,
+        day,
     )
 }
 

@@ -71,7 +71,7 @@ def window() -> list[Row]:
     if not os.environ.get("DISPLAY") and sys.platform == "linux":
         sys.exit("There is no screen: begin the command with 'xvfb-run -a'.")
     with tempfile.TemporaryDirectory() as temporary:
-        project = _project(Path(temporary), images=20, labelled=10)
+        project = disc_project(Path(temporary), images=20, labelled=10)
         ours, theirs = in_turns(
             lambda: run(sys.executable, "-c", OURS, project),
             lambda: run(sys.executable, "-c", BARE),
@@ -90,7 +90,7 @@ def first_model() -> list[Row]:
     """Rounds on 100 labelled and 1,000 unlabelled pictures, from nothing."""
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        project = _project(Path(temporary), LABELLED + UNLABELLED, LABELLED)
+        project = disc_project(Path(temporary), LABELLED + UNLABELLED, LABELLED)
         for number in range(1, 4):
             started = time.monotonic()
             told: dict[str, Any] = json.loads(
@@ -109,7 +109,7 @@ def first_model() -> list[Row]:
 def memory() -> list[Row]:
     """The largest process of a training, and of a prediction."""
     with tempfile.TemporaryDirectory() as temporary:
-        project = _project(Path(temporary), LABELLED + UNLABELLED, LABELLED)
+        project = disc_project(Path(temporary), LABELLED + UNLABELLED, LABELLED)
         training = peak_megabytes(PROGRAM, "train", project, "--minutes", 0.5)
         picture, out = Path(temporary) / "picture.png", Path(temporary) / "mask.png"
         noise = np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8)
@@ -122,7 +122,7 @@ def memory() -> list[Row]:
     ]
 
 
-def _project(folder: Path, images: int, labelled: int) -> Path:
+def disc_project(folder: Path, images: int, labelled: int) -> Path:
     """Make a project of drawn discs on clouds, a few of them labelled."""
     from src_core.store import Project
     from src_core.types import MaskStatus
