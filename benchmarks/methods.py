@@ -54,7 +54,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-adapter": {"net": {"residual": False}},
     "no-selection": {"net": {"select": False}},
     "no-ramp": {"train": {"burn_in": {"length": 0.0}}},
-    "no-burn-in": {"train": {"burn_in": {"start": 0.0, "dice": 0.0, "gain": 1.0}}},
+    "no-burn-in": {
+        "train": {
+            "burn_in": {"start": 0, "behind": 0, "ahead": 0, "dice": 0, "gain": 1}
+        }
+    },
 }
 
 

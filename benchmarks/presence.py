@@ -48,10 +48,7 @@ def unseen_truths(
         if taught or image.split is Split.VAL:
             continue
         labels = np.asarray(Picture.open(folder / "masks" / image.name))
-        yield (
-            image,
-            {t.id: labels == values[t.name] for t in project.targets()},
-        )
+        yield image, {t.id: labels == values[t.name] for t in project.targets()}
 
 
 def measure(path: Path, folder: Path) -> list[dict[str, Any]]:
@@ -71,9 +68,7 @@ def measure(path: Path, folder: Path) -> list[dict[str, Any]]:
                     {
                         "project": path.name,
                         "target": target.name,
-                        "test": image.split == "test",
                         "there": bool(truth[target.id].any()),
-                        "pixels": int(truth[target.id].sum()),
                         "score": answer.score,
                         "found": answer.present,
                     }
