@@ -91,7 +91,7 @@ class TrainPanel:
             labelled, unlabelled = job.counts
         say(
             self.counts,
-            f"Learns from {labelled} labelled and {unlabelled} unlabelled images.",
+            f"{labelled} labelled and {unlabelled} unlabelled images.",
         )
         self.bar.setVisible(job.running)
         self.bar.setValue(round(1000 * job.done))

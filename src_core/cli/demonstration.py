@@ -1,7 +1,7 @@
 """The demonstration: a whole round on sample data, with a picture report.
 
 It plays the clinician: a few first labels, a first sketch of a model, proposals that
-are corrected and saved, and one real round on labelled and unlabelled images.
+are corrected and saved, and one real round.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def demonstrate(out: Path, minutes: float) -> dict[str, Any]:
     tell("3/5 Its proposals are corrected and saved…")
     corrected = _correct(folder, later, who)
     tell(f"    {corrected} masks corrected.")
-    tell(f"4/5 One round of {minutes:g} min on labelled and unlabelled images…")
+    tell(f"4/5 One round of {minutes:g} min…")
     result = _train(folder, {"minutes": minutes}, who)
     tell(f"    {result['verdict']['reason']}")
     tell("5/5 Asking the same questions again…")

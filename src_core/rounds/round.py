@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from src_core.checkpoints import ModelCard, load_model, next_version, save_model
 from src_core.errors import NoEncoderError, UserError
 from src_core.imaging.windows import windows_by_wording
+from src_core.methods import method_class
 from src_core.predict import Predictor
 from src_core.ranks import here
 from src_core.rounds.comparison import Comparison, compare, write_comparison
@@ -275,9 +276,16 @@ class Round:
                 reason=f"Promoted: {old.version} cannot be asked any more, because its "
                 "text encoder is gone.",
             )
+        told = [verdict.reason]
         if card.taught:
-            told = f"{verdict.reason} Proposals of {card.teacher} taught it too."
-            verdict = dataclasses.replace(verdict, reason=told)
+            told.append(f"Proposals of {card.teacher} taught it too.")
+        waited = method_class(card.settings.method).uses_unlabelled
+        if card.unlabelled and waited and not trained.joined:
+            told.append(
+                "Images without masks did not teach yet: the round was too short for "
+                "them, or the model not good enough."
+            )
+        verdict = dataclasses.replace(verdict, reason=" ".join(told))
         card = card.model_copy(
             update={"validation": _per_target(new_dices), "presence": rule}
         )

@@ -181,6 +181,7 @@ class Training:
             self.budget.elapsed(),
             tuple(course.looks),
             turn.stop,
+            course.began is not None,
         )
 
     def _turn(self) -> Turn:

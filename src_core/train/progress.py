@@ -87,6 +87,8 @@ class Trained:
     looks : tuple of Look
     stopped : bool
         Whether it was asked to stop before its budget was spent.
+    joined : bool
+        Whether images without truth taught, too.
     """
 
     weights: State
@@ -95,6 +97,7 @@ class Trained:
     seconds: float
     looks: tuple[Look, ...]
     stopped: bool
+    joined: bool
 
 
 @dataclass(slots=True)

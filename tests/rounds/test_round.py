@@ -168,6 +168,25 @@ def test_a_worse_model_is_kept_aside(folder, request_):
     assert "goes on answering" in second.verdict.reason
 
 
+EARLY = {"start": 0.0, "behind": 0, "ahead": 0, "dice": 0.0, "gain": 1.0, "window": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("method", "burn_in", "waited"),
+    [("lg-ssl", {}, True), ("lg-ssl", EARLY, False), ("supervised", {}, False)],
+)
+def test_it_says_that_images_without_masks_did_not_teach(
+    folder, request_, method, burn_in, waited
+):
+    request = request_(steps=6)
+    settings = request.settings.model_dump()
+    settings["train"]["burn_in"] |= burn_in
+    request = RoundRequest.model_validate(
+        {"settings": settings | {"method": method}, "steps": 6}
+    )
+    assert ("did not teach yet" in _run(folder, request).verdict.reason) is waited
+
+
 def test_rolling_back_is_a_promotion(folder, request_):
     for _ in range(2):
         _promote(folder, _run(folder, request_(steps=1)).version)

@@ -24,7 +24,7 @@ def test_a_training_is_shown_while_it_runs_and_when_it_ends(panel) -> None:
     train = panel.train
     assert train.bar.text() == "50%, 1:05 left"
     assert train.phase.text() == "learning from all images · step 40 · CPU"
-    assert train.counts.text() == "Learns from 3 labelled and 5 unlabelled images."
+    assert train.counts.text() == "3 labelled and 5 unlabelled images."
     assert train.stop.isEnabled()
     assert not train.retrain.isEnabled()
     assert not train.form.native.isEnabled()
