@@ -290,10 +290,7 @@ def main() -> None:
                 "mixed. Give another --out."
             )
         run_grid(arguments, journal)
-    for name in FULL:
-        setattr(arguments, name, journal.setting[name])
-    wanted = {run: len(plan_of(arguments, run).labels) for run in journal.runs}
-    whole = {run: p for run, p in journal.runs.items() if len(p) == wanted[run]}
+    whole = {r: p for r, p in journal.runs.items() if p[-1]["wanted"] == p[-1]["last"]}
     print(report(journal.setting, whole))
     if whole:
         plot(whole, arguments.out.with_suffix(".png"))

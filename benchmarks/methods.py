@@ -189,7 +189,9 @@ def run(
         settings = settings_of(method, seed, asked.size, asked.threads)
         trained = train(project, settings, asked)
         if keep is not None:
-            shutil.copytree(project, keep / f"{case}-{method}-{seed}")
+            kept = keep / f"{case}-{method}-{seed}"
+            shutil.rmtree(kept, ignore_errors=True)  # of a run that was cut off
+            shutil.copytree(project, kept)
         return {
             "case": case,
             "method": method,
@@ -274,8 +276,11 @@ def run_all(
             )
             for case, method, seed in runs
         ]
-        for job in as_completed(jobs):
-            yield job.result()
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        finally:  # where one failed, the rest would train for nobody
+            pool.shutdown(cancel_futures=True)
 
 
 def main() -> None:

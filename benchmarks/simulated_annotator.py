@@ -222,6 +222,7 @@ def _one_round(project: Project, plan: Plan, device: Device, wanted: int) -> Poi
     scores: Any = evaluate(project, model, Split.TEST)
     return {
         "wanted": wanted,
+        "last": plan.labels[-1],
         "labelled": _labelled(project),
         "dice": scores["mean"]["dice"],
         "targets": {name: score["dice"] for name, score in scores["targets"].items()},
