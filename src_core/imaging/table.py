@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("image", "mask", "value", "target", "prompt", "caption", "group", "split")
 SHOWN_PROBLEMS = 5
+_SEPARATOR = re.compile(r"sep=(?P<mark>[^\r\n])\r?\n", re.IGNORECASE)
+"""The line that Excel reads, and some programs write, before the header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,13 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
         ) from error
     # Not str.splitlines: a text copied from a document may hold other breaks.
     lines = io.StringIO(text)
+    told = _SEPARATOR.match(text)
+    if told:
+        lines.readline()
+    above = 1 if told else 0
     head = text.partition("\n")[0]
-    reader = csv.reader(lines, delimiter=max(",;\t", key=head.count), strict=True)
+    mark = told["mark"] if told else max(",;\t", key=head.count)
+    reader = csv.reader(lines, delimiter=mark, strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         while header and not header[-1]:  # columns that a spreadsheet once had
@@ -162,14 +170,14 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, str] | None]]:
             stripped = [cell.strip() for cell in cells]
             if len(stripped) > len(header) and any(stripped[len(header) :]):
                 # a comma in a caption without quotes would shift every column
-                yield reader.line_num, None
+                yield above + reader.line_num, None
             elif any(stripped):
                 found = dict(zip(header, stripped, strict=False))
-                yield reader.line_num, dict.fromkeys(COLUMNS, "") | found
+                yield above + reader.line_num, dict.fromkeys(COLUMNS, "") | found
     except csv.Error as error:
         raise BadInputError(
-            f"The table '{path}', line {reader.line_num}, is no CSV ({error}); mend "
-            "the quotes there."
+            f"The table '{path}', line {above + reader.line_num}, is no CSV ({error}); "
+            "mend the quotes there."
         ) from error
 
 

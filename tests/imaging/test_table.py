@@ -69,6 +69,8 @@ def test_a_row_with_the_image_alone(folder):
         ("image;mask;target", "a.png;m.png;heart"),
         ("image\tmask\ttarget", "a.png\tm.png\theart"),
         ("image,mask,target", "a.png,m.png,heart,,"),
+        ("sep=;\nimage;mask;target", "a.png;m.png;heart"),
+        ("SEP=|\nimage|mask|target", "a.png|m.png|heart"),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -84,6 +86,12 @@ def test_only_ends_of_lines_end_a_row(folder, mark):
     (row,), (problem,) = parse_table(path)
     assert row.caption == f"one{mark}two"
     assert problem.line == 3
+
+
+def test_the_line_of_the_separator_counts_as_a_line(folder):
+    path = table(folder, "a.png;", "gone.png;", header="sep=;\nimage;target")
+    (row,), (problem,) = parse_table(path)
+    assert (row.line, problem.line) == (3, 4)
 
 
 def test_columns_that_a_spreadsheet_left_empty_are_no_columns(folder):
