@@ -99,10 +99,11 @@ def predict_all(
         ``{"images", "found", "failed", "version", "seconds", "out"}``.
     """
     from src_core.imaging import write_mask
+    from src_core.imaging.names import Names
     from src_core.rounds import answerer, deployed_card
     from src_core.store import Project
 
-    started, rows = time.monotonic(), []
+    started, rows, names = time.monotonic(), [], Names()
     with Project.open(project) as opened, _bar() as show:
         images = opened.images()
         if scheduler:
@@ -116,7 +117,7 @@ def predict_all(
         out.mkdir(parents=True, exist_ok=True)
         for image, mask, score, present in answers:
             kind = ".nii.gz" if "z" in image.axes else ".png"
-            file = out / f"{image.id}{kind}"
+            file = out / f"{names.new(image.id.removesuffix(kind))}{kind}"
             write_mask(file, mask, like=image)
             rows.append([image.id, file.name, present, round(score, 4), mask.sum()])
     with (out / TABLE).open("w", newline="", encoding="utf-8") as table:

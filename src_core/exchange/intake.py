@@ -45,13 +45,14 @@ class Intake:
     @property
     def sentence(self) -> str:
         """The whole of it for a person."""
-        parts = [f"{self.added} images added"]
+        parts = [f"{_counted(self.added, 'image')} added"]
         if self.known:
-            parts.append(f"{self.known} were there already")
+            were = "was" if self.known == 1 else "were"
+            parts.append(f"{self.known} {were} there already")
         if self.masks:
-            parts.append(f"{self.masks} masks imported")
+            parts.append(f"{_counted(self.masks, 'mask')} imported")
         if self.failed:
-            parts.append(f"{len(self.failed)} files could not be used")
+            parts.append(f"{_counted(len(self.failed), 'file')} could not be used")
         return ", ".join(parts) + "."
 
     def join(self, other: Intake) -> None:
@@ -63,6 +64,10 @@ class Intake:
         self.notes.extend(other.notes)
         self.segmentations.extend(other.segmentations)
         self.in_time.extend(other.in_time)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def test_the_command_writes_masks_and_a_table(copy, two_workers, ada, tmp_path):
     names = {path.name for path in out.iterdir()}
     assert names == {path.name for path in out_there.iterdir()}
     assert len(names) == 30
+    assert not [name for name in names if name.count(".png") > 1]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from PIL import Image
 from src_core.errors import BadInputError
 from src_core.exchange import IntakeOptions, add_files, import_any, import_table
 from src_core.exchange.crew import Crew
+from src_core.exchange.intake import Intake
 from src_core.imaging import Source
 from src_core.store import Project
 from src_core.types import MaskStatus
@@ -46,6 +47,19 @@ def test_a_broken_file_is_named_and_the_rest_is_there(project, tmp_path):
     assert project.verify() == []
     assert not list((project.path / "tmp").iterdir())
     assert intake.sentence == "6 images added, 2 files could not be used."
+
+
+@pytest.mark.parametrize(
+    ("intake", "sentence"),
+    [
+        (Intake(), "0 images added."),
+        (Intake(1, 1, 1), "1 image added, 1 was there already, 1 mask imported."),
+        (Intake(2, 3, 4), "2 images added, 3 were there already, 4 masks imported."),
+        (Intake(failed=[("a", "b")]), "0 images added, 1 file could not be used."),
+    ],
+)
+def test_what_was_taken_in_reads_as_a_sentence(intake, sentence):
+    assert intake.sentence == sentence
 
 
 def test_both_ways_give_the_same_project(tmp_path):

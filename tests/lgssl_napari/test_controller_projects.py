@@ -99,7 +99,7 @@ def test_dropped_files_ask_for_a_project_and_land_in_it(new_bench, tmp_path) -> 
     bench.choose("Make it")
     assert [row.name for row in bench.state.project.images] == ["a.png"]
     assert bench.state.message.level is Level.WARNING
-    assert "1 files could not be used" in bench.state.message.text
+    assert "1 file could not be used" in bench.state.message.text
     assert "'b.png'" in bench.state.message.text
 
 
@@ -113,7 +113,7 @@ def test_files_and_tables_are_taken_into_the_open_project(bench, tmp_path) -> No
     )
     at_hand = bench.state.work.image
     bench.controller.add_files([table])
-    assert bench.state.message.text == "1 images added, 1 masks imported."
+    assert bench.state.message.text == "1 image added, 1 mask imported."
     assert "rib" in [target.name for target in bench.state.project.targets]
     assert bench.state.work.image == at_hand
 
@@ -253,7 +253,7 @@ def test_outlines_that_are_dropped_become_masks(
     (tmp_path / "outlines.json").write_text(json.dumps(about))
     bench = new_bench(project_path)
     bench.controller.add_files((tmp_path / "outlines.json",))
-    assert "1 masks imported" in bench.state.message.text
+    assert "1 mask imported" in bench.state.message.text
     bench.controller.close()
     with Project.open(project_path) as project:
         assert project.mask("film-1", "heart").read().sum() == 8 * 6
