@@ -7,6 +7,9 @@ seen their pixels but nobody's masks of them. Wanted are projects of one case th
 
     python benchmarks/methods.py --cases acdc-10 --keep kept ... --out methods.jsonl
     python benchmarks/presence.py kept/acdc-10-lg-ssl-* --case acdc-10 --out p.json
+
+With ``--refit`` the rule that decides is fitted anew on the validation split, as a
+round does at its end: for versions that an earlier release trained.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from PIL import Image as Picture
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from src_core.predict import Predictor
     from src_core.store import Project
     from src_core.types import Image
 
@@ -51,7 +55,17 @@ def unseen_truths(
         yield image, {t.id: labels == values[t.name] for t in project.targets()}
 
 
-def measure(path: Path, folder: Path) -> list[dict[str, Any]]:
+def refitted(project: Project, model: Predictor) -> Predictor:
+    """Let a round's own fit decide when a target counts as found."""
+    from src_core.rounds.presence import fit_rule, look
+    from src_core.types import Split
+
+    rule = fit_rule(list(look(project, model, project.images(Split.VAL))))
+    model.card = model.card.model_copy(update={"presence": rule})
+    return model
+
+
+def measure(path: Path, folder: Path, refit: bool) -> list[dict[str, Any]]:
     """Ask one project's model for every target of every such image."""
     from src_core.rounds import answerer
     from src_core.store import Project
@@ -59,6 +73,7 @@ def measure(path: Path, folder: Path) -> list[dict[str, Any]]:
     rows = []
     with Project.open(path) as project:
         model, targets = answerer(project), project.targets()
+        model = refitted(project, model) if refit else model
         prompts = [target.wordings[0] for target in targets]
         for image, truth in unseen_truths(project, folder):
             pixels = np.asarray(project.pixels(image)[...])
@@ -123,10 +138,15 @@ def main() -> None:
     parser.add_argument("projects", type=Path, nargs="+")
     parser.add_argument("--case", choices=sorted(CASES), required=True)
     parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--refit", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     folder = arguments.data / CASES[arguments.case].folder
-    rows = [row for path in arguments.projects for row in measure(path, folder)]
+    rows = [
+        row
+        for path in arguments.projects
+        for row in measure(path, folder, arguments.refit)
+    ]
     command = " ".join(["python", "benchmarks/presence.py", *sys.argv[1:]])
     arguments.out.write_text(json.dumps({"command": command, "rows": rows}))
     print(report(rows))

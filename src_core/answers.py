@@ -5,7 +5,6 @@ A model version is asked like this; before there is one, a published model (a pr
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from src_core.presence import Evidence, extents
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from src_core.checkpoints import PresenceRule
     from src_core.config import FrameSettings
     from src_core.imaging.planes import Looked, Pixels, Planes
     from src_core.imaging.prepare import Prepared
+    from src_core.presence import PresenceRule
     from src_core.text import TextEncoder
 
     Watch = Callable[[int, int], None]
@@ -47,9 +48,8 @@ class Prediction:
         The model that answered.
     milliseconds : float
         For this prompt, the picture's encoding included where it was new.
-    evidence, top : float
-        What the score was made of: the weaker of the two logits, and that of the
-        likeliest pixel; of a volume, those of its best plane.
+    evidence : Evidence or None
+        What the score was made of; of a volume, that of its best plane.
     plane_scores : tuple of float
         The score of each plane of a volume, as it stands; of a picture its own.
     """
@@ -59,8 +59,7 @@ class Prediction:
     present: bool
     version: str
     milliseconds: float
-    evidence: float = math.nan
-    top: float = math.nan
+    evidence: Evidence | None = None
     plane_scores: tuple[float, ...] = ()
 
     @property
@@ -252,7 +251,7 @@ class _Joined:
 
 def judged(
     probability: NDArray[np.float32],
-    evidence: float,
+    presence: float,
     top: float,
     rule: PresenceRule,
     version: str,
@@ -264,8 +263,8 @@ def judged(
     ----------
     probability : ndarray
         (H, W) float32.
-    evidence, top : float
-        See :meth:`PresenceRule.score`.
+    presence, top : float
+        Logits: the network's own that the target is there, and of the likeliest pixel.
     rule : PresenceRule
         Decides.
     version : str
@@ -275,15 +274,14 @@ def judged(
     """
     if not (probability > 0.5).any():  # rounded: a logit can be positive all the same
         top = min(top, 0.0)
-    evidence = min(evidence, top)
-    score = rule.score(evidence, top)
+    evidence = Evidence(min(presence, top), top, extents(probability))
+    score = rule.score(evidence)
     return Prediction(
         probability,
         score,
-        rule.finds(evidence, top),
+        rule.finds(evidence),
         version,
         milliseconds,
         evidence,
-        top,
         (score,),
     )

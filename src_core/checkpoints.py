@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from src_core.config import ModelSettings, Settings, without_unknown
 from src_core.errors import CorruptError, NotFoundError
 from src_core.files import write_private
+from src_core.presence import PresenceRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,68 +76,6 @@ def read_tensors(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return load(data), json.loads(head["__metadata__"]["meta"])
     except (SafetensorError, ValueError, KeyError) as error:
         raise CorruptError(f"A checkpoint cannot be read ({error}).") from error
-
-
-class PresenceRule(Settings):
-    """When a target counts as found, and what that was fitted on.
-
-    The evidence is the weaker of two logits: the network's own that the target is there
-    at all, and that of the likeliest pixel. The score is ``sigmoid(slope·evidence +
-    bias)``, fitted on validation pairs where both answers occur often enough. Without
-    such pairs the defaults stand: likelier there than not.
-    """
-
-    slope: float = Field(1.0, gt=0)
-    bias: float = 0.0
-    threshold: float = Field(0.5, ge=0, le=1)
-    auroc: float | None = Field(None, description="on those pairs; null = unknown")
-    present: int = Field(0, ge=0, description="validation pairs with the target")
-    absent: int = Field(0, ge=0, description="validation pairs without it")
-    fitted: bool = Field(False, description="false = the safe defaults")
-
-    def score(self, evidence: float, top: float) -> float:
-        """Return how sure it is that the target is there, 0 to 1.
-
-        Parameters
-        ----------
-        evidence : float
-            The weaker of the two logits.
-        top : float
-            Logit of the likeliest pixel. Where no pixel is likelier inside than
-            outside, the score is at most that pixel's probability: nothing is said to
-            be there that cannot be shown.
-        """
-        score = _sigmoid(self.slope * evidence + self.bias)
-        return min(score, _sigmoid(top)) if top <= 0 else score
-
-    def finds(self, evidence: float, top: float) -> bool:
-        """Whether the target counts as found."""
-        return top > 0 and self.score(evidence, top) >= self.threshold
-
-    def report(self) -> dict[str, Any]:
-        """Return it as plain values, with its ``"summary"``."""
-        return {**self.model_dump(mode="json"), "summary": self.summary}
-
-    @property
-    def summary(self) -> str:
-        """One sentence for a person."""
-        seen = (
-            f"{self.present} masks with the target and {self.absent} without among "
-            "the validation images"
-        )
-        if self.auroc is None:
-            return f"'Not found' could not be checked: {seen}."
-        if not self.fitted:
-            return (
-                f"'Not found' keeps its safe default: {seen} do not suffice to set it "
-                f"by (AUROC {self.auroc:.3f})."
-            )
-        return f"'Not found' is set by {seen} (AUROC {self.auroc:.3f})."
-
-
-def _sigmoid(x: float) -> float:
-    small = math.exp(-abs(x))
-    return (1.0 if x >= 0 else small) / (1.0 + small)
 
 
 class ModelCard(Settings):

@@ -107,13 +107,12 @@ class Predictor(Answerer):
         logits = seen.assemble([logits for logits, _ in answers])  # (K, H, W)
         tops = logits.flatten(1).amax(1)
         presence = torch.stack([there for _, there in answers]).amax(0)
-        evidence = torch.minimum(presence, tops)
         took = (time.perf_counter() - started) * 1000 / len(prompts)
         return [
-            judged(p, e, top, self.card.presence, self.card.version, took)
-            for p, e, top in zip(
+            judged(p, there, top, self.card.presence, self.card.version, took)
+            for p, there, top in zip(
                 logits.sigmoid().numpy(),
-                evidence.tolist(),
+                presence.tolist(),
                 tops.tolist(),
                 strict=True,
             )

@@ -6,12 +6,9 @@ import json
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from src_core.checkpoints import (
     ModelCard,
-    PresenceRule,
     list_models,
     load_card,
     load_model,
@@ -112,40 +109,3 @@ def test_bad_settings_name_the_key(tmp_path, text, named):
     path.write_text(text)
     with pytest.raises(BadInputError, match=named):
         load_settings(path)
-
-
-LOGIT = st.integers(-600, 600).map(lambda tenths: tenths / 10)
-
-
-@given(LOGIT, LOGIT)
-def test_by_default_both_pixel_and_network_must_say_yes(presence, top):
-    rule = PresenceRule()
-    assert rule.finds(min(presence, top), top) == (presence >= 0 and top > 0)
-
-
-@given(LOGIT, LOGIT, st.floats(0.01, 20), st.floats(-20, 20), st.floats(0, 1))
-def test_nothing_is_found_and_no_score_is_high_without_a_pixel(
-    presence, top, slope, bias, threshold
-):
-    rule = PresenceRule(slope=slope, bias=bias, threshold=threshold)
-    score = rule.score(min(presence, top), top)
-    assert 0 <= score <= 1
-    if top <= 0:
-        assert score <= 0.5
-        assert not rule.finds(min(presence, top), top)
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({}, "could not be checked: 0 masks with the target and 0 without"),
-        ({"auroc": 0.9, "present": 9, "absent": 2}, "keeps its safe default"),
-        (
-            {"auroc": 0.97, "present": 9, "absent": 8, "fitted": True},
-            "is set by 9 masks with the target and 8 without among the validation "
-            "images (AUROC 0.970)",
-        ),
-    ],
-)
-def test_a_rule_says_what_it_was_fitted_on(changes, says):
-    assert says in PresenceRule(**changes).summary

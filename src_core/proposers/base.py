@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from src_core.answers import Answerer, Prediction, judged
-from src_core.checkpoints import PresenceRule
 from src_core.config import FrameSettings, TextSettings
 from src_core.errors import BadInputError
+from src_core.presence import PresenceRule
 from src_core.text import load_encoder
 
 if TYPE_CHECKING:
@@ -237,12 +237,12 @@ class Proposer(Answerer):
                 align_corners=False,
             )[0, 0].cpu()
             top = float(full.max().double().logit(eps=1e-7))
-            answers.append((full.numpy(), min(float(presence), top), top))
+            answers.append((full.numpy(), float(presence), top))
         took = (time.perf_counter() - started) * 1000 / len(prompts)
         rule = PresenceRule()
         return [
-            judged(probability, evidence, top, rule, self.name, took)
-            for probability, evidence, top in answers
+            judged(probability, presence, top, rule, self.name, took)
+            for probability, presence, top in answers
         ]
 
     def tokens(self, prompt: str, padding: str | bool) -> dict[str, Tensor]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src_core.calibration import auroc, best_cut, platt, sigmoid
-from src_core.checkpoints import PresenceRule
+from src_core.presence import SHARES, PresenceRule
 from src_core.rounds.score import questions
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from src_core.answers import Answerer, Prediction
+    from src_core.presence import Evidence
     from src_core.rounds.gate import Key
     from src_core.store import Project
     from src_core.types import Image
@@ -27,6 +29,9 @@ FEWEST = 5
 With fewer, one mask more or less would move the cut further than the cut can help.
 """
 
+REACH = 4.0
+"""Deviations below the known targets' mean, from which on one counts as not found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -36,24 +41,25 @@ class Looked:
     ----------
     key : (str, str)
         Image and target.
-    evidence, top : ndarray
-        (Z,) float64 each, see :meth:`PresenceRule.score`; Z is 1 for a picture.
+    evidence : tuple of Evidence
+        Z of them; Z is 1 for a picture.
     found, true, both : ndarray
-        (Z,) pixels that the model would mark, that are true, and the common ones.
+        (Z,) int64: pixels that the model would mark, that are true, and the common
+        ones.
+    size : int
+        Pixels of a plane.
     """
 
     key: Key
-    evidence: NDArray[np.float64]
-    top: NDArray[np.float64]
+    evidence: tuple[Evidence, ...]
     found: NDArray[np.int64]
     true: NDArray[np.int64]
     both: NDArray[np.int64]
+    size: int
 
     def dice(self, rule: PresenceRule) -> float:
         """Dice of the whole image where a plane not found stays empty."""
-        kept = np.array(
-            [rule.finds(e, top) for e, top in zip(self.evidence, self.top, strict=True)]
-        )
+        kept = np.array([rule.finds(evidence) for evidence in self.evidence])
         total = int(self.found[kept].sum() + self.true.sum())
         return 2.0 * int(self.both[kept].sum()) / total if total else 1.0
 
@@ -65,29 +71,23 @@ def look(
     for asked in questions(project, images):
         view = model.look_at(asked.pixels, asked.image.axes, asked.image)
         truths = [view.show(asked.truth[target.id]) for target in asked.targets]
-        rows: list[list[_Plane]] = [[] for _ in asked.targets]
+        evidence: list[list[Evidence]] = [[] for _ in asked.targets]
+        counts: list[list[tuple[int, int, int]]] = [[] for _ in asked.targets]
         # of a volume no more than a plane's probabilities are held
         for n, answers in enumerate(model.planes(view, asked.prompts)):
-            for row, answer, truth in zip(rows, answers, truths, strict=True):
-                row.append(_compare(answer, truth[n] != 0))
-        for target, row in zip(asked.targets, rows, strict=True):
-            yield Looked((asked.image.id, target.id), *_columns(row))
+            for t, (answer, truth) in enumerate(zip(answers, truths, strict=True)):
+                assert answer.evidence is not None, "it comes from `judged`"
+                evidence[t].append(answer.evidence)
+                counts[t].append(_compare(answer, truth[n] != 0))
+        for t, target in enumerate(asked.targets):
+            found, true, both = np.array(counts[t], np.int64).T
+            key, size = (asked.image.id, target.id), truths[t][0].size
+            yield Looked(key, tuple(evidence[t]), found, true, both, size)
 
 
-_Plane = tuple[float, float, int, int, int]
-
-
-def _compare(answer: Prediction, truth: NDArray[np.bool_]) -> _Plane:
+def _compare(answer: Prediction, truth: NDArray[np.bool_]) -> tuple[int, int, int]:
     shape = answer.shape_mask != 0
-    sizes = int(shape.sum()), int(truth.sum()), int((shape & truth).sum())
-    return (answer.evidence, answer.top, *sizes)
-
-
-def _columns(rows: Sequence[_Plane]) -> Iterator[NDArray[Any]]:
-    """Turn rows of planes into the arrays of `Looked`."""
-    kinds = (np.float64, np.float64, np.int64, np.int64, np.int64)
-    for values, kind in zip(zip(*rows, strict=True), kinds, strict=True):
-        yield np.array(values, kind)
+    return int(shape.sum()), int(truth.sum()), int((shape & truth).sum())
 
 
 def fit_rule(looked: Sequence[Looked]) -> PresenceRule:
@@ -98,13 +98,13 @@ def fit_rule(looked: Sequence[Looked]) -> PresenceRule:
     """
     if not looked:
         return PresenceRule()
-    evidence = np.concatenate([one.evidence for one in looked])
-    there = np.concatenate([one.true > 0 for one in looked])
-    rule = PresenceRule(
-        auroc=auroc(evidence, there),
-        present=int(there.sum()),
-        absent=int((~there).sum()),
-    )
+    told = [evidence for one in looked for evidence in one.evidence]
+    true = np.concatenate([one.true / one.size for one in looked])
+    there = true > 0
+    rule = PresenceRule(present=int(there.sum()), absent=int((~there).sum()))
+    rule = _against_known(rule, told, true)
+    evidence = np.array([rule.weighed(one) for one in told])
+    rule = rule.model_copy(update={"auroc": auroc(evidence, there)})
     if min(rule.present, rule.absent) < FEWEST:
         return rule
     slope, bias = platt(evidence, there)
@@ -115,3 +115,20 @@ def fit_rule(looked: Sequence[Looked]) -> PresenceRule:
     return rule.model_copy(
         update={"slope": slope, "bias": bias, "threshold": threshold, "fitted": True}
     )
+
+
+def _against_known(
+    rule: PresenceRule, told: Sequence[Evidence], true: NDArray[np.float64]
+) -> PresenceRule:
+    """Note what targets that are there and found are like; `true` is their share."""
+    known = (true > 0) & np.array([rule.finds(evidence) for evidence in told])
+    if known.sum() < FEWEST:
+        return rule
+    share = min(round(-math.log2(np.median(true[known]))), SHARES - 1)
+    sums = np.array(
+        [e.weaker + e.extents[share] for e, k in zip(told, known, strict=True) if k]
+    )
+    spread = max(float(sums.std()), 1.0)
+    # Whatever was found rightly here is found by the rule.
+    low = min(float(sums.mean()) - REACH * spread, float(sums.min()))
+    return rule.model_copy(update={"share": share, "low": low, "spread": spread})

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from discs_and_bars import draw, fill, quick_request
-from src_core.checkpoints import CARD, ModelCard, PresenceRule, save_model
+from src_core.checkpoints import CARD, ModelCard, save_model
 from src_core.cluster.blobs import BlobStore
 from src_core.cluster.manifest import Manifest, bundle_name, read_manifest
 from src_core.cluster.pack import pack
 from src_core.cluster.unpack import unpack
 from src_core.config import ModelSettings
 from src_core.errors import BadInputError, CorruptError
+from src_core.presence import PresenceRule
 from src_core.rounds import held_out_groups, promote
 from src_core.rounds.proposing import first_teachers
 from src_core.rounds.snapshot import pool_items

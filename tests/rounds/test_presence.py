@@ -7,23 +7,19 @@ import math
 import numpy as np
 import pytest
 
-from src_core.checkpoints import PresenceRule
 from src_core.metrics import dice
+from src_core.presence import Evidence, PresenceRule, extents
 from src_core.rounds.presence import FEWEST, Looked, fit_rule
 
 
-def _looked(evidence, there, top=None):
-    """One plane each: 10 true pixels where it is there, 8 found, 6 in common."""
-    evidence = np.atleast_1d(np.array(evidence, float))
-    there = np.atleast_1d(np.array(there, bool))
-    return Looked(
-        ("i", "t"),
-        evidence,
-        np.maximum(evidence, 1.0) if top is None else np.atleast_1d(top),
-        np.full(len(evidence), 8),
-        there * 10,
-        there * 6,
-    )
+def _looked(weaker, there, top=None, area=10):
+    """One picture: `area` true pixels where it is there, 8 found, 6 in common."""
+    plane = np.full(4096, 0.001, np.float32)
+    plane[:area] = 0.99
+    top = max(weaker, 1.0) if top is None else top
+    evidence = Evidence(float(weaker), float(top), extents(plane.reshape(64, 64)))
+    counts = (np.array([n], np.int64) for n in (8, there * area, there * 6))
+    return Looked(("i", "t"), (evidence,), *counts, size=4096)
 
 
 def _planted(count, seed=0):
@@ -35,7 +31,7 @@ def _planted(count, seed=0):
 def test_a_fitted_rule_is_calibrated_and_cuts_where_the_answers_part():
     looked, there = _planted(4000)
     rule = fit_rule(looked)
-    scores = np.array([rule.score(one.evidence[0], one.top[0]) for one in looked])
+    scores = np.array([rule.score(one.evidence[0]) for one in looked])
     # Two normals of deviation 1, 3 apart: slope 3, bias log(6/4) - 4.5, AUROC 0.983.
     assert rule.slope == pytest.approx(3, abs=0.3)
     assert rule.bias == pytest.approx(math.log(1.5) - 4.5, abs=0.5)
@@ -44,7 +40,7 @@ def test_a_fitted_rule_is_calibrated_and_cuts_where_the_answers_part():
     for low, high in ((0.1, 0.3), (0.4, 0.6), (0.7, 0.9)):
         inside = (scores > low) & (scores < high)
         assert there[inside].mean() == pytest.approx(scores[inside].mean(), abs=0.12)
-    found = np.array([rule.finds(one.evidence[0], one.top[0]) for one in looked])
+    found = np.array([rule.finds(one.evidence[0]) for one in looked])
     right = (found[there].mean() + (~found)[~there].mean()) / 2
     assert right > 0.92  # the best possible is 0.933
 
@@ -89,7 +85,7 @@ def test_the_cut_never_lies_where_no_pixel_is_inside():
     looked += [_looked(-9 + 0.1 * i, False) for i in range(20)]
     rule = fit_rule(looked)
     assert rule.fitted
-    assert not rule.finds(-0.01, 5.0)
+    assert not rule.finds(Evidence(-0.01, 5.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -98,18 +94,19 @@ def test_the_dice_of_a_look_is_that_of_its_masks(seed):
     rng = np.random.default_rng(seed)
     found, true = (rng.random((4, 6, 5)) < 0.4 for _ in range(2))
     true[1] = False
-    evidence = rng.normal(size=4)
-    top = np.maximum(evidence, rng.normal(size=4))
+    weaker = rng.normal(size=4)
+    tops = np.maximum(weaker, rng.normal(size=4))
+    evidence = tuple(map(Evidence, weaker, tops))
     looked = Looked(
         ("i", "t"),
         evidence,
-        top,
         found.sum((1, 2)),
         true.sum((1, 2)),
         (found & true).sum((1, 2)),
+        size=30,
     )
     rule = PresenceRule(slope=2.0, bias=-0.5, threshold=0.6)
-    kept = [rule.finds(e, t) for e, t in zip(evidence, top, strict=True)]
+    kept = [rule.finds(one) for one in evidence]
     mask = found & np.array(kept)[:, None, None]
     assert looked.dice(rule) == pytest.approx(dice(mask, true))
 
@@ -117,3 +114,31 @@ def test_the_dice_of_a_look_is_that_of_its_masks(seed):
 def test_both_empty_is_right():
     assert _looked(-3.0, False).dice(PresenceRule()) == 1.0
     assert _looked(3.0, False).dice(PresenceRule()) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_nobody_said_not_there_the_size_tells(seed):
+    """The network always says "there"; what is not there it marks small."""
+    rng = np.random.default_rng(seed)
+    areas = rng.integers(100, 400, 40)
+    looked = [_looked(12 + rng.normal(), True, area=area) for area in areas]
+    rule = fit_rule(looked)
+    assert (rule.absent, rule.fitted, rule.auroc) == (0, False, None)
+    known = [rule.score(one.evidence[0]) for one in looked]
+    wrong = [
+        rule.score(_looked(12 + rng.normal(), False, area=area).evidence[0])
+        for area in rng.integers(5, 40, 40)
+    ]
+    assert np.mean(np.array(known)[:, None] > wrong) > 0.99
+    assert all(rule.finds(one.evidence[0]) for one in looked)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_mask_that_was_found_rightly_is_lost(seed):
+    """Also an odd one out, far smaller and fainter than the rest."""
+    rng = np.random.default_rng(seed)
+    looked = [_looked(8 + rng.normal(), True, area=300) for _ in range(30)]
+    looked.append(_looked(0.5, True, area=1))
+    rule = fit_rule(looked)
+    assert rule.spread is not None
+    assert all(rule.finds(one.evidence[0]) for one in looked)

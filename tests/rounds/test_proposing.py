@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from src_core.answers import Answerer, judged
-from src_core.checkpoints import PresenceRule
 from src_core.config import TextSettings
 from src_core.devices import Device
 from src_core.errors import BadInputError, NoModelError
 from src_core.predict import Predictor
+from src_core.presence import PresenceRule
 from src_core.proposers.base import FRAME
 from src_core.rounds import (
     ProposerChoice,
