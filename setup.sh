@@ -87,6 +87,19 @@ install_packages() {
             --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
 }
 
+# PyPI's torch for Linux brings CUDA: gigabytes that a machine without an NVIDIA card never
+# uses. PyTorch's own index has the same version without.
+light_torch() {
+    local wanted
+    [[ $(uname) == Linux && ! -e /proc/driver/nvidia/version ]] || return 0
+    ! command -v nvidia-smi >/dev/null || return 0
+    wanted=$(grep -m1 '^torch==' constraints.txt)
+    "$VENV/bin/python" -m pip install --no-input --disable-pip-version-check --no-deps \
+        --retries 0 --timeout 15 --index-url https://download.pytorch.org/whl/cpu \
+        "$wanted" </dev/null ||
+        say "PyTorch's index cannot be reached; torch comes from PyPI, with CUDA."
+}
+
 # Installs the package with one of its extras, if what names the versions has changed.
 set_up() {
     local extra=$1 state
@@ -94,6 +107,7 @@ set_up() {
     environment_is_whole || "$(find_python)" -m venv --clear "$VENV"
     [[ $(cat "$VENV/.has-$extra" 2>/dev/null) != "$state" ]] || return 0
     say "Installing Python packages into $VENV; the first time this takes minutes."
+    light_torch
     # The variables, unlike -c, also reach the environment that builds the package; two,
     # since pip 25.3 reads the second. A bare name, because spaces divide the paths.
     PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
