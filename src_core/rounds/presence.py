@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import stdtrit
 
 from src_core.calibration import auroc, best_cut, platt, sigmoid
 from src_core.presence import SHARES, PresenceRule
@@ -29,8 +30,8 @@ FEWEST = 5
 With fewer, one mask more or less would move the cut further than the cut can help.
 """
 
-REACH = 4.0
-"""Deviations below the known targets' mean, from which on one counts as not found."""
+RARE = 1e-4
+"""How seldom a target that is there may lie below the bound drawn from known ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ def _against_known(
     sums = np.array(
         [e.weaker + e.extents[share] for e, k in zip(told, known, strict=True) if k]
     )
-    spread = max(float(sums.std()), 1.0)
-    # Whatever was found rightly here is found by the rule.
-    low = min(float(sums.mean()) - REACH * spread, float(sums.min()))
+    spread = max(float(sums.std(ddof=1)), 1.0)
+    # Student's bound for the next of its kind: of few known ones little is concluded.
+    # And whatever was found rightly here is found by the rule.
+    reach = -float(stdtrit(len(sums) - 1, RARE)) * math.sqrt(1 + 1 / len(sums))
+    low = min(float(sums.mean()) - reach * spread, float(sums.min()))
     return rule.model_copy(update={"share": share, "low": low, "spread": spread})

@@ -142,3 +142,16 @@ def test_no_mask_that_was_found_rightly_is_lost(seed):
     rule = fit_rule(looked)
     assert rule.spread is not None
     assert all(rule.finds(one.evidence[0]) for one in looked)
+
+
+@pytest.mark.parametrize("count", [5, 10, 40])
+def test_of_few_known_targets_little_is_concluded(count):
+    """Of new ones like them hardly any is lost, however few there are."""
+    lost = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        areas = np.exp(rng.normal(5, 0.8, count + 60)).astype(int) + 1
+        looked = [_looked(9 + rng.normal(), True, area=area) for area in areas]
+        rule = fit_rule(looked[:count])
+        lost += [not rule.finds(one.evidence[0]) for one in looked[count:]]
+    assert np.mean(lost) < 0.005
