@@ -45,7 +45,8 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
     """Choose the held-out groups if that is due, and return them.
 
     Nothing is chosen while fewer than `FEWEST` groups are labelled: each of so few is
-    worth more as a teacher than as an examiner.
+    worth more as a teacher than as an examiner. Once chosen, it only grows: by the
+    patients told since of images that were held out alone.
 
     Parameters
     ----------
@@ -55,7 +56,9 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
         Goes into the ledger with the choice.
     """
     chosen = held_out_groups(project)
-    if chosen or truths(project, Split.VAL):
+    if chosen:
+        return _with_patients(project, chosen, who)
+    if truths(project, Split.VAL):
         return chosen
     labelled = truths(project, Split.TRAIN)
     shows: dict[str, bool] = {}
@@ -69,10 +72,31 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
         return frozenset()
     # By hash: no order of import or of labelling decides who examines.
     order = sorted(shows, key=lambda group: hashlib.sha256(group.encode()).digest())
-    picked = _divided(order, shows)
-    content = json.dumps({"groups": sorted(picked)}).encode()
+    return _hold_out(project, _divided(order, shows), who)
+
+
+def _hold_out(project: Project, groups: Iterable[str], who: str) -> frozenset[str]:
+    content = json.dumps({"groups": sorted(groups)}).encode()
     project.record("hold out", {DOCUMENT: content}, who=who)
-    return frozenset(picked)
+    return frozenset(groups)
+
+
+def _with_patients(
+    project: Project, chosen: frozenset[str], who: str
+) -> frozenset[str]:
+    """Hold the patients of images out that were held out before anybody told them.
+
+    Else a model would learn from the patient by whom it is judged. Where nobody would
+    be left to teach, the images stay held out alone.
+    """
+    alone = map(project.find_image, chosen)
+    wider = chosen.union(image.group for image in alone if image and image.group)
+    labelled = map(project.image, truths(project, Split.TRAIN))
+    if wider == chosen or all(
+        effective_split(image, wider) is Split.VAL for image in labelled
+    ):
+        return chosen
+    return _hold_out(project, wider, who)
 
 
 def _divided(order: list[str], shows: Mapping[str, bool]) -> list[str]:

@@ -49,6 +49,26 @@ def test_who_was_held_out_alone_stays_so_when_its_group_is_told(project):
     assert examiners(project) == before
 
 
+def test_a_patient_told_later_is_held_out_with_the_image_that_was(project):
+    label(project, 10)
+    held, *_ = before = examiners(project)
+    mate = next(i for i in project.images() if i.name not in before)
+    for image in (project.image(held), mate):
+        project.update_image(image.id, group="Ada L.")
+    late, _ = project.add_image(
+        np.full((8, 8), 99, np.uint8), name="late.png", axes="yx", group="Ada L."
+    )
+    assert {*examiners(project)} == {*before, mate.name, late.name}
+
+
+def test_the_only_patient_teaches_beside_the_images_held_out_alone(project):
+    label(project, 10)
+    before = examiners(project)
+    for image in project.images():
+        project.update_image(image.id, group="Ada L.")
+    assert examiners(project) == before
+
+
 SHOWS = [{0, 1}, {8, 9}, {14, 15}]
 """The first two pairs would all teach by their hashes alone."""
 
