@@ -50,7 +50,15 @@ def init(
     from src_core.store import Project
 
     made = Project.from_backup(backup, project) if backup else Project.create(project)
-    made.close()
+    with made:
+        nameless = made.nameless_groups()
+    if nameless:
+        tell(
+            "The backup holds no patients' names: whoever is in it already would be "
+            "taken for somebody new, and could be tested on as well as learned from. "
+            "Before you add images, copy 'groups.jsonl' and 'pseudonyms.key' from the "
+            f"old project into '{project}', or make the backup again with --names."
+        )
     emit({"project": str(project)}, f"Made the project '{project}'.", as_json=as_json)
 
 

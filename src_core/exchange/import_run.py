@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from src_core.exchange.intake import Intake, IntakeOptions
 from src_core.exchange.references import References
 from src_core.exchange.told import told_of
 from src_core.exchange.values import Values
+from src_core.store.groups import KEY_NAME
 from src_core.types import IMPORTED, Image, MaskStatus, Split
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from src_core.imaging import Source, TableRow
     from src_core.store import Project
-
-_SECRET: Final = "pseudonyms.key"
 
 
 class ImportRun:
@@ -259,7 +258,7 @@ def _saved(
 
 def project_secret(project: Project) -> str:
     """Return the project's own secret for patients' pseudonyms, made if need be."""
-    file = project.path / _SECRET
+    file = project.path / KEY_NAME
     if not file.exists():
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as opened:

@@ -1,8 +1,9 @@
 """A whole project as one file, and back again.
 
 The archive is a plain zip without compression (chunks are compressed already):
-``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.jsonl`` and
-``references/``, which name patients to whoever has the hospital's archive.
+``ledger.sqlite``, ``images/``, ``models/`` and, when asked for, ``groups.jsonl``,
+``pseudonyms.key`` and ``references/``, which name patients to whoever has the
+hospital's archive.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _ROOTS: Final = ("images/", "models/", f"{REFERENCES}/")
-_MAPS: Final = (groups.FILE_NAME, groups.FIRST_FILE_NAME)
+_MAPS: Final = (groups.FILE_NAME, groups.FIRST_FILE_NAME, groups.KEY_NAME)
 _FILES: Final = (FILE_NAME, *_MAPS)
 _BLOCK: Final = 1 << 20
 

@@ -28,6 +28,10 @@ FILE_NAME: Final = "groups.jsonl"
 FIRST_FILE_NAME: Final = "groups.json"
 """What the first projects have: one JSON object, read beside the lines."""
 
+KEY_NAME: Final = "pseudonyms.key"
+"""Makes what stands in the map for a patient whom only a DICOM header names: without
+it the same patient is another one."""
+
 _SHAPE: Final = re.compile(r"anon-(\d{4,9})")
 _MAX_NAME: Final = 500
 _MAX_LINE: Final = 8 << 10

@@ -168,6 +168,18 @@ class ProjectView:
         """Return whom a group's pseudonym stands for, where the map says so."""
         return self._groups.name(group)
 
+    def nameless_groups(self) -> list[str]:
+        """List the groups that the map has no name for.
+
+        All of them, where the project was made from a backup without names: nobody
+        can tell then that a new image shows one of these patients.
+        """
+        return [
+            group
+            for group in self._catalogue.groups()
+            if self._groups.name(group) == group
+        ]
+
     # ---------------------------------------------------------------- targets
     def targets(self) -> list[Target]:
         """List what can be found, sorted by identifier."""
@@ -325,7 +337,7 @@ class ProjectView:
         file : Path or str
             A ``.zip``; it appears whole, or not at all, in the place of an older one.
         names : bool
-            Put the map of patients' names in, too.
+            Put the map of patients' names in, too, and what knows them again.
 
         Returns
         -------

@@ -18,6 +18,7 @@ from PIL import Image as Picture
 
 from discs_and_bars import draw
 from src_core.checkpoints import load_card
+from src_core.cli.projects import init
 from src_core.store import Project
 from src_core.types import Split
 
@@ -210,7 +211,21 @@ def test_a_backup_names_patients_only_if_it_is_told_to(project, tmp_path, names)
     file = tmp_path / "backup.zip"
     lgssl("backup", project, file, *(["--names"] if names else []))
     with zipfile.ZipFile(file) as packed:
-        assert ("groups.jsonl" in packed.namelist()) is names
+        for private in ("groups.jsonl", "pseudonyms.key"):
+            assert (private in packed.namelist()) is names
+
+
+def test_a_backup_without_names_says_what_it_does_not_know(tmp_path, monkeypatch):
+    with Project.create(tmp_path / "p") as made:
+        made.add_image(np.eye(8), name="a", axes="yx", group="Ada", split=Split.TEST)
+        made.backup(tmp_path / "plain.zip")
+        made.backup(tmp_path / "named.zip", names=True)
+    for name, told in (("plain", ["holds no patients' names"]), ("named", [])):
+        sentences: list[str] = []
+        monkeypatch.setattr("src_core.cli.projects.tell", sentences.append)
+        init(tmp_path / name, tmp_path / f"{name}.zip")
+        assert [part for text in sentences for part in told if part in text] == told
+        assert len(sentences) == len(told)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import dicoms
 from scans import LIVER, VOLUME, with_mask
 from src_core.errors import UserError
-from src_core.exchange import ExportOptions, export_project
+from src_core.exchange import ExportOptions, add_files, export_project
 from src_core.exchange.references import References
 from src_core.store import Project
 
@@ -82,3 +82,16 @@ def test_a_backup_leaves_the_archives_identifiers_out(project, tmp_path):
         with Project.from_backup(file, tmp_path / f"restored {names}") as restored:
             assert (References(restored).of(image.id) is not None) is names
             assert restored.verify() == []
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_a_patient_is_known_again_after_a_backup_with_names(project, tmp_path, names):
+    dicoms.save_series(tmp_path / "ct", VOLUME)
+    first = with_mask(project, tmp_path / "ct", LIVER, "liver")
+    file = project.backup(tmp_path / "b.zip", names=names)
+    dicoms.save_series(tmp_path / "later", VOLUME + 1)
+    with Project.from_backup(file, tmp_path / "restored") as restored:
+        assert restored.nameless_groups() == ([] if names else [first.group])
+        assert add_files(restored, [tmp_path / "later"], who="ada").added == 1
+        later = next(i for i in restored.images() if i.id != first.id)
+        assert (later.group == first.group) is names
