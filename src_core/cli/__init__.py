@@ -6,6 +6,7 @@ import errno
 import sys
 
 from src_core.errors import JobError, LgsslError
+from src_core.files import NO_SPACE
 
 REFUSED = frozenset(
     getattr(errno, name)
@@ -32,6 +33,12 @@ def main() -> None:
         from src_core.cli.console import log_failure, tell
 
         path = log_failure(error)
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            tell(
+                "A disk is full: what was being written is not complete, and the "
+                "project is as it was. Free some space and do it again."
+            )
+            sys.exit(2)
         if isinstance(error, OSError) and error.errno in REFUSED and error.filename:
             tell(
                 f"The system refuses '{error.filename}': {error.strerror}. Choose "

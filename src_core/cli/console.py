@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
-import logging
 import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,28 +75,22 @@ def progress_bar() -> Iterator[Progress]:
         yield bars
 
 
-def log_file() -> Path:
-    """Where full tracebacks go: the user's log folder, readable by the user alone."""
+def log_failure(error: BaseException) -> Path:
+    """Write the traceback of an error to the log file and return its path.
+
+    It is in the user's log folder, readable by the user alone. Where the system lets
+    nothing be written, as on a full disk, the traceback is lost: the sentence that
+    follows matters more.
+    """
     from platformdirs import user_log_path
 
-    folder = user_log_path("lgssl-napari", ensure_exists=True)
-    folder.chmod(0o700)
-    path: Path = folder / "lgssl.log"
-    return path
-
-
-def log_failure(error: BaseException) -> Path:
-    """Write the traceback of an error to the log file and return its path."""
-    path = log_file()
-    path.touch(mode=0o600)
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.getLogger("lgssl")
-    log.addHandler(handler)
-    log.propagate = False
-    try:
-        log.error("command failed", exc_info=error)
-    finally:
-        log.removeHandler(handler)
-        handler.close()
+    path: Path = user_log_path("lgssl-napari") / "lgssl.log"
+    lines = traceback.format_exception(error)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        path.touch(mode=0o600)
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} command failed\n")
+            file.writelines(lines)
     return path

@@ -6,6 +6,7 @@ WAL-reset bug, which can lose what was committed.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import contextmanager
@@ -110,7 +111,13 @@ class Database:
                 raise
 
     def copy_to(self, path: Path) -> None:
-        """Copy the whole file, as it is at one moment, while others write."""
+        """Copy the whole file, as it is at one moment, while others write.
+
+        Raises
+        ------
+        OSError
+            When the copy's disk is full, which need not be the project's.
+        """
         _touch(path)
         with self._lock, self._sentences():
             target = apsw.Connection(str(path))
@@ -119,6 +126,9 @@ class Database:
                     backup.step(-1)
                 # One file and no side files: it goes into an archive.
                 target.pragma("journal_mode", "DELETE")
+            except apsw.FullError as error:
+                full = errno.ENOSPC
+                raise OSError(full, os.strerror(full), str(path)) from error
             finally:
                 target.close()
 

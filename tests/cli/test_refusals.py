@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 import numpy as np
@@ -72,3 +74,18 @@ def test_an_empty_prompt(monkeypatch, capsys, folder):
     words = ("--prompt", " ", "--out", folder / "m.png")
     text = refused(monkeypatch, capsys, "predict", folder / "p", "a.png", *words)
     assert text == "The prompt is empty; say what to find."
+
+
+def test_a_full_disk_where_not_even_the_log_can_be_written(monkeypatch, capsys, folder):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("src_core.exchange.export.export", full)
+    monkeypatch.setattr(
+        "platformdirs.user_log_path", lambda _: folder / "a.png" / "log"
+    )
+    text = refused(
+        monkeypatch, capsys, "export", folder / "p", folder / "out", "--format", "png"
+    )
+    assert text.startswith("A disk is full: what was being written is not complete")
+    assert "Traceback" not in text

@@ -258,6 +258,14 @@ def test_a_full_disk_keeps_the_last_good_state(small_disk):
         assert project.verify() == []
 
 
+def test_the_full_disk_is_the_one_that_is_named(small_disk, root):
+    file = small_disk / "b.zip"
+    named = pytest.raises(StoreError, match=f"The disk that holds '{file}' is full")
+    with Project.open(root) as project, filled(small_disk), named:
+        project.backup(file)
+    assert list(small_disk.glob(".backup-*")) == []
+
+
 def test_a_project_on_a_disk_that_cannot_be_written(small_disk):
     """A mounted archive: no room for the side files that readers share."""
     make_project_in(small_disk)
