@@ -17,6 +17,7 @@ from src_core.exchange.intake import Intake, IntakeOptions
 from src_core.exchange.references import References
 from src_core.exchange.told import told_of
 from src_core.exchange.values import Values
+from src_core.rounds.absence import UNTOUCHED
 from src_core.store.groups import KEY_NAME
 from src_core.types import IMPORTED, Image, MaskStatus, Split
 
@@ -237,12 +238,12 @@ def _saved(
     Raises
     ------
     BadInputError
-        If another mask is there, which is kept.
+        If somebody has begun another mask, which is kept; a model's proposal is not.
     """
     name, mask = decoded.row.target, decoded.mask
     target = project.target(name).id
     present = project.mask(image.id, target)
-    if present is not None:
+    if present is not None and present.status not in UNTOUCHED:
         if np.array_equal(present.read(), mask):
             return False
         raise BadInputError(
@@ -252,7 +253,15 @@ def _saved(
     status = MaskStatus.DONE if mask.any() else MaskStatus.EMPTY
     if decoded.is_partial:
         status = MaskStatus.IN_PROGRESS
-    project.save_mask(image.id, target, mask, who=who, status=status, source=IMPORTED)
+    project.save_mask(
+        image.id,
+        target,
+        mask,
+        who=who,
+        status=status,
+        source=IMPORTED,
+        parent=present.revision if present else None,
+    )
     return True
 
 

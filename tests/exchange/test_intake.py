@@ -16,7 +16,8 @@ from src_core.exchange.crew import Crew
 from src_core.exchange.intake import Intake
 from src_core.imaging import Source
 from src_core.store import Project
-from src_core.types import MaskStatus
+from src_core.types import MaskStatus, SourceKind
+from src_core.types import Source as Drawn
 
 RNG = np.random.default_rng(1)
 INLINE = IntakeOptions(workers=1)
@@ -188,6 +189,25 @@ def test_a_mask_that_differs_is_kept_as_it_is(project, tmp_path):
     intake = import_table(project, path, who="ada", options=INLINE)
     assert "differs from" in intake.failed[0][1]
     np.testing.assert_array_equal(project.mask("000.png", "gland").read(), mask == 1)
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_proposal_gives_way_to_a_mask_from_elsewhere(project, tmp_path, agrees):
+    path, mask = table(tmp_path)
+    add_files(project, [path.with_name("000.png")], who="ada", options=INLINE)
+    gland = project.add_target("gland").id
+    guess = (mask == 1) if agrees else (mask == 2)
+    model = Drawn(SourceKind.MODEL, model="v1", prompt="gland")
+    proposed = project.save_mask(
+        "000.png", gland, guess, status=MaskStatus.PROPOSED, source=model
+    )
+    intake = import_table(project, path, who="ada", options=INLINE)
+    assert (intake.masks, intake.failed) == (8, [])
+    stands = project.mask("000.png", gland)
+    assert stands.status is MaskStatus.DONE
+    np.testing.assert_array_equal(stands.read(), mask == 1)
+    taken = project.ledger.revision(stands.revision)
+    assert (taken.source.kind, taken.parent) == (SourceKind.IMPORT, proposed.number)
 
 
 def test_nothing_to_read_is_said(project, tmp_path):
