@@ -72,6 +72,13 @@ def import_(
         ),
     ],
     take: Take = "",
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Let masks take the place of others, which stay in the history.",
+        ),
+    ] = False,
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
@@ -86,6 +93,7 @@ def import_(
             ),
             take,
             as_json,
+            replace=replace,
         )
 
 
@@ -112,7 +120,13 @@ def add(
         )
 
 
-def _take_in(work: Callable[[IntakeOptions], Intake], take: str, as_json: bool) -> None:
+def _take_in(
+    work: Callable[[IntakeOptions], Intake],
+    take: str,
+    as_json: bool,
+    *,
+    replace: bool = False,
+) -> None:
     from src_core.exchange import IntakeOptions
 
     with progress_bar() as bars:
@@ -122,7 +136,7 @@ def _take_in(work: Callable[[IntakeOptions], Intake], take: str, as_json: bool) 
             bars.update(task, completed=done, total=total)
 
         try:
-            intake = work(IntakeOptions(notify=notify, take=take))
+            intake = work(IntakeOptions(notify=notify, take=take, replace=replace))
         except KeyboardInterrupt:
             bars.stop()
             tell(
@@ -136,6 +150,7 @@ def _take_in(work: Callable[[IntakeOptions], Intake], take: str, as_json: bool) 
             "added": intake.added,
             "known": intake.known,
             "masks": intake.masks,
+            "replaced": intake.replaced,
             "failed": [{"file": f, "reason": r} for f, r in intake.failed],
             "notes": [{"file": f, "note": n} for f, n in intake.notes],
         },

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from src_core.errors import BadInputError, NotFoundError
 from src_core.exchange.adding import import_rows
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.import_run import take_mask
 from src_core.exchange.intake import Intake
+from src_core.exchange.take_mask import take_mask
 from src_core.imaging import Source, TableRow
 from src_core.imaging.coco_read import CocoImage, part_of, read_coco
 from src_core.types import Split
@@ -61,10 +61,11 @@ def import_coco(
         else:
             there += rows
     intake = Intake()
+    replace = options is not None and options.replace
     if there:
         intake.join(import_rows(project, there, who=who, options=options))
     for image, rows in known:
-        _import_known(project, image, rows, who, intake)
+        _import_known(project, image, rows, who, intake, replace=replace)
     return intake
 
 
@@ -84,7 +85,13 @@ def _rows(path: Path, image: CocoImage, file: Path) -> list[TableRow]:
 
 
 def _import_known(
-    project: Project, image: CocoImage, rows: list[TableRow], who: str, intake: Intake
+    project: Project,
+    image: CocoImage,
+    rows: list[TableRow],
+    who: str,
+    intake: Intake,
+    *,
+    replace: bool,
 ) -> None:
     """Save the masks of an image that is in the project already."""
     try:
@@ -105,4 +112,4 @@ def _import_known(
         project.add_target(row.target, who=who)
         decoded = decode_mask(row, stand_in(own))
         what = f"{image.file_name}, {row.target}"
-        take_mask(project, own, decoded, intake, who, what)
+        take_mask(project, own, decoded, intake, who, what, replace=replace)

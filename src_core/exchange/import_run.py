@@ -7,19 +7,17 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from src_core.errors import BadInputError, UserError
+from src_core.errors import UserError
 from src_core.exchange.crew import Crew
 from src_core.exchange.decode import Decoded, DecodedMask, Job, decode
 from src_core.exchange.imported import Imported
 from src_core.exchange.intake import Intake, IntakeOptions
 from src_core.exchange.references import References
+from src_core.exchange.take_mask import take_mask
 from src_core.exchange.told import told_of
 from src_core.exchange.values import Values
-from src_core.rounds.absence import UNTOUCHED
 from src_core.store.groups import KEY_NAME
-from src_core.types import IMPORTED, Image, MaskStatus, Split
+from src_core.types import Image, Split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +110,8 @@ class ImportRun:
     def _has(self, image: Image, row: TableRow) -> bool:
         """Whether a mask was imported, and is still there."""
         assert row.mask is not None
+        if self._options.replace:  # somebody may have drawn since
+            return False
         try:
             stamp = self._stamp(row)
         except OSError:
@@ -174,7 +174,15 @@ class ImportRun:
     def _save(self, image: Image, decoded: DecodedMask) -> None:
         """Commit one mask; an equal one that is there already is left alone."""
         row, what = decoded.row, str(decoded.row.mask)
-        if not take_mask(self._project, image, decoded, self._intake, self._who, what):
+        if not take_mask(
+            self._project,
+            image,
+            decoded,
+            self._intake,
+            self._who,
+            what,
+            replace=self._options.replace,
+        ):
             return
         self._values.met(decoded)
         target = self._project.target(row.target).id
@@ -183,86 +191,6 @@ class ImportRun:
 
 def _job_crashed(job: Job) -> Decoded:
     return Decoded(problem=crashed(str(job.source)))
-
-
-def take_mask(
-    project: Project,
-    image: Image,
-    decoded: DecodedMask,
-    intake: Intake,
-    who: str,
-    what: str,
-) -> bool:
-    """Commit a mask from a file, and count it or tell why it could not be used.
-
-    Parameters
-    ----------
-    project : Project
-        Open for writing; it knows the target.
-    image : Image
-        What the mask lies over.
-    decoded : DecodedMask
-        The mask.
-    intake : Intake
-        Is told.
-    who, what : str
-        Who imports it, and what it is called there.
-
-    Returns
-    -------
-    bool
-        Whether it is in the project now.
-    """
-    if decoded.note:
-        intake.notes.append((what, decoded.note))
-    try:
-        if decoded.problem:
-            raise BadInputError(decoded.problem)
-        intake.masks += _saved(project, image, decoded, who, what)
-    except UserError as error:
-        intake.failed.append((what, str(error)))
-        return False
-    return True
-
-
-def _saved(
-    project: Project, image: Image, decoded: DecodedMask, who: str, what: str
-) -> bool:
-    """Commit a mask from a file.
-
-    Returns
-    -------
-    bool
-        False where an equal one is there already.
-
-    Raises
-    ------
-    BadInputError
-        If somebody has begun another mask, which is kept; a model's proposal is not.
-    """
-    name, mask = decoded.row.target, decoded.mask
-    target = project.target(name).id
-    present = project.mask(image.id, target)
-    if present is not None and present.status not in UNTOUCHED:
-        if np.array_equal(present.read(), mask):
-            return False
-        raise BadInputError(
-            f"'{name}' in '{image.name}' has a mask already that differs from "
-            f"'{what}'; the one in the project was kept."
-        )
-    status = MaskStatus.DONE if mask.any() else MaskStatus.EMPTY
-    if decoded.is_partial:
-        status = MaskStatus.IN_PROGRESS
-    project.save_mask(
-        image.id,
-        target,
-        mask,
-        who=who,
-        status=status,
-        source=IMPORTED,
-        parent=present.revision if present else None,
-    )
-    return True
 
 
 def project_secret(project: Project) -> str:

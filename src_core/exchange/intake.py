@@ -22,8 +22,8 @@ class Intake:
     ----------
     added, known : int
         Images that are new, and images that were there already.
-    masks : int
-        Masks that are new.
+    masks, replaced : int
+        Masks that are new, and masks in the place of others.
     failed : list of (str, str)
         File and reason of each that could not be used; the rest is there.
     notes : list of (str, str)
@@ -37,6 +37,7 @@ class Intake:
     added: int = 0
     known: int = 0
     masks: int = 0
+    replaced: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     segmentations: list[Path] = field(default_factory=list)
@@ -51,6 +52,8 @@ class Intake:
             parts.append(f"{self.known} {were} there already")
         if self.masks:
             parts.append(f"{_counted(self.masks, 'mask')} imported")
+        if self.replaced:
+            parts.append(f"{_counted(self.replaced, 'mask')} replaced")
         if self.failed:
             parts.append(f"{_counted(len(self.failed), 'file')} could not be used")
         return ", ".join(parts) + "."
@@ -60,6 +63,7 @@ class Intake:
         self.added += other.added
         self.known += other.known
         self.masks += other.masks
+        self.replaced += other.replaced
         self.failed.extend(other.failed)
         self.notes.extend(other.notes)
         self.segmentations.extend(other.segmentations)
@@ -87,9 +91,13 @@ class IntakeOptions:
         reported as not usable, with the way to say it.
     workers : int or None
         Processes that decode; None: as many as there are cores, where it pays.
+    replace : bool
+        Whether a mask takes the place of one that somebody has begun, which stays in
+        the history; otherwise that one is kept and the file reported.
     """
 
     notify: Notify = lambda done, total: None
     should_stop: Callable[[], bool] = lambda: False
     take: str = ""
     workers: int | None = None
+    replace: bool = False

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from src_core.errors import BadInputError, UserError
 from src_core.exchange.decode import decode_mask, stand_in
-from src_core.exchange.import_run import take_mask
 from src_core.exchange.intake import Intake
 from src_core.exchange.references import References
+from src_core.exchange.take_mask import take_mask
 from src_core.imaging import Source, TableRow
 from src_core.imaging.dicom.segmentation import read_segmentation_info
 from src_core.types import Split
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from src_core.store import Project
 
 
-def import_segmentations(project: Project, paths: list[Path], *, who: str) -> Intake:
+def import_segmentations(
+    project: Project, paths: list[Path], *, who: str, replace: bool = False
+) -> Intake:
     """Import every segment of DICOM-SEG files as the mask of a target of its name.
 
     Parameters
@@ -30,6 +32,8 @@ def import_segmentations(project: Project, paths: list[Path], *, who: str) -> In
         The files.
     who : str
         Goes into the ledger.
+    replace : bool
+        Whether they take the place of masks that somebody has begun.
 
     Returns
     -------
@@ -40,14 +44,20 @@ def import_segmentations(project: Project, paths: list[Path], *, who: str) -> In
     intake, references = Intake(), References(project)
     for path in paths:
         try:
-            _import_one(project, references, path, who, intake)
+            _import_one(project, references, path, who, intake, replace=replace)
         except UserError as error:
             intake.failed.append((str(path), str(error)))
     return intake
 
 
 def _import_one(
-    project: Project, references: References, path: Path, who: str, intake: Intake
+    project: Project,
+    references: References,
+    path: Path,
+    who: str,
+    intake: Intake,
+    *,
+    replace: bool,
 ) -> None:
     info = read_segmentation_info(path)
     drawn_on = references.images_of(info.series, info.instances)
@@ -66,4 +76,4 @@ def _import_one(
             )
             decoded = decode_mask(row, like)
             what = f"{path}, segment {number}"
-            take_mask(project, image, decoded, intake, who, what)
+            take_mask(project, image, decoded, intake, who, what, replace=replace)

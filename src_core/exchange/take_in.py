@@ -49,7 +49,12 @@ def import_any(
     if path.is_dir() or can_read(path):
         found = find_sources([path])
         if found.segmentations:
-            return import_segmentations(project, found.segmentations, who=who)
+            return import_segmentations(
+                project,
+                found.segmentations,
+                who=who,
+                replace=options is not None and options.replace,
+            )
         raise BadInputError(
             f"'{path}' says of no image what is in it; give a table (CSV), an nnU-Net "
             "folder with its dataset.json, a COCO file (JSON), or DICOM segmentations. "

@@ -45,7 +45,7 @@ class Values:
                 f"{self._masks[label]} masks, and this one holds labels from "
                 f"{mask.instead[0]} to {mask.instead[1]}; all were taken as 'not "
                 "there'. If that is a slip, correct the column 'value' and import "
-                "into a new project",
+                "again with --replace",
             )
             for label, mask in self._lacking.items()
             if label not in self._found

@@ -191,6 +191,24 @@ def test_a_mask_that_differs_is_kept_as_it_is(project, tmp_path):
     np.testing.assert_array_equal(project.mask("000.png", "gland").read(), mask == 1)
 
 
+def test_a_mask_is_replaced_if_that_is_wanted_and_can_come_back(project, tmp_path):
+    path, mask = table(tmp_path, masks=1)
+    import_table(project, path, who="ada", options=INLINE)
+    first = project.mask("000.png", "gland").revision
+    drawn = project.save_mask(
+        "000.png", "gland", mask == 2, status=MaskStatus.FLAGGED, note="?", parent=first
+    )
+    again = IntakeOptions(workers=1, replace=True)
+    intake = import_table(project, path, who="bob", options=again)
+    assert (intake.masks, intake.replaced, intake.failed) == (0, 1, [])
+    assert intake.sentence.endswith("1 mask replaced.")
+    stands = project.mask("000.png", "gland")
+    assert stands.status is MaskStatus.DONE
+    np.testing.assert_array_equal(stands.read(), mask == 1)
+    project.restore(drawn.number)
+    np.testing.assert_array_equal(project.mask("000.png", "gland").read(), mask == 2)
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 def test_a_proposal_gives_way_to_a_mask_from_elsewhere(project, tmp_path, agrees):
     path, mask = table(tmp_path)

@@ -55,7 +55,7 @@ def test_a_label_that_is_in_no_mask_is_told(project, tmp_path):
             str(tmp_path / "m0.png"),
             "the label 9 of 'gland' is in none of 3 masks, and this one holds labels "
             "from 3 to 127; all were taken as 'not there'. If that is a slip, correct "
-            "the column 'value' and import into a new project",
+            "the column 'value' and import again with --replace",
         )
     ]
 
