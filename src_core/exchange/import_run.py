@@ -160,6 +160,7 @@ class ImportRun:
         image, new = self._project.add_staged(
             decoded.staged,
             group=(row.group if row else "") or decoded.group,
+            patient=decoded.group,
             split=row.split if row else Split.TRAIN,
             caption=row.caption if row else "",
             who=self._who,

@@ -130,13 +130,15 @@ class ProjectEditor(ProjectView):
         staged: Staged,
         *,
         group: str = "",
+        patient: str = "",
         split: Split = Split.TRAIN,
         caption: str = "",
         who: str = "",
     ) -> tuple[Image, bool]:
         """Import an image that `stage_image` has made ready; as `add_image`.
 
-        The staged folder is used or removed, whatever comes of it.
+        The staged folder is used or removed, whatever comes of it. `patient` is what
+        the files call whom they show, where `group` is a person's word for it.
 
         Raises
         ------
@@ -149,6 +151,8 @@ class ProjectEditor(ProjectView):
             if known is not None:
                 return known, False
             image = self._admitted(staged.image, group, split, caption)
+            if group and patient not in ("", group):
+                self._groups.also(image.group, patient)
             images.adopt(self.path, image, staged.folder)
             self.ledger.commit(*changes.add_image(image, who or self.who))
             return image, True

@@ -1,7 +1,8 @@
 """Patients' names stay out of the ledger: pseudonyms, and the map beside it.
 
-The map is one 0600 file in the project's folder, a line of JSON a patient, so that one
-more costs one line however many there are. Pseudonyms are numbered in order of
+The map is one 0600 file in the project's folder, a line of JSON a name, so that one
+more costs one line however many there are. The first name of a group is a person's;
+what files call the same patient follows it. Pseudonyms are numbered in order of
 appearance, so they say nothing about a name, and one import gives the same ones again.
 """
 
@@ -51,8 +52,9 @@ class GroupMap:
         self._path = root / FILE_NAME
         self._first_path = root / FIRST_FILE_NAME
         self._guard = threading.Lock()
-        self._names: dict[str, str] | None = None  # pseudonym -> name
-        self._pseudonyms: dict[str, str] = {}
+        self._names: dict[str, str] | None = None  # pseudonym -> first name
+        self._pseudonyms: dict[str, str] = {}  # first name -> pseudonym
+        self._also: dict[str, set[str]] = {}  # further name -> pseudonyms
         self._whole = 0  # bytes of the file's whole lines
         self._last = -1
 
@@ -88,6 +90,10 @@ class GroupMap:
         with self._guard:
             names = self._load()
             if name not in self._pseudonyms:
+                known = self._also.get(name, ())
+                # A name that several groups share, such as "anonymous", tells nobody.
+                if len(known) == 1:
+                    return next(iter(known))
                 number = self._next(names, catalogue)
                 fresh = _pseudonym(number)
                 self._append(fresh, name)
@@ -95,6 +101,27 @@ class GroupMap:
                 names[fresh] = name
                 self._pseudonyms[name] = fresh
             return self._pseudonyms[name]
+
+    def also(self, pseudonym: str, name: str) -> None:
+        """Remember what files call a patient to whom a person gave another name.
+
+        An image that nobody names is of the same group then, if no other group has
+        files that call their patient so. A name that is a group's first stays its own.
+
+        Raises
+        ------
+        CorruptError
+            When the map is not readable.
+        StoreError
+            When the disk is full; the map is as before.
+        """
+        with self._guard:
+            names = self._load()
+            known = self._also.setdefault(name, set())
+            if name not in self._pseudonyms and pseudonym in names:
+                if pseudonym not in known:
+                    self._append(pseudonym, name)
+                known.add(pseudonym)
 
     def name(self, pseudonym: str) -> str:
         """Return whom a pseudonym stands for; itself where the map does not say."""
@@ -134,9 +161,11 @@ class GroupMap:
     def _load(self) -> dict[str, str]:
         if self._names is None:
             names: dict[str, str] = {}
-            self._whole = 0
+            self._whole, self._also = 0, {}
             for part in (self._first(), *self._lines()):
-                names |= {key: str(name) for key, name in part.items()}
+                for key, name in part.items():
+                    if names.setdefault(key, str(name)) != str(name):
+                        self._also.setdefault(str(name), set()).add(key)
             self._names = names
             self._pseudonyms = {name: key for key, name in names.items()}
         return self._names

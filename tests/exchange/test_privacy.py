@@ -7,7 +7,12 @@ import pytest
 import dicoms
 from scans import LIVER, VOLUME, with_mask
 from src_core.errors import UserError
-from src_core.exchange import ExportOptions, add_files, export_project
+from src_core.exchange import (
+    ExportOptions,
+    add_files,
+    export_project,
+    import_table,
+)
 from src_core.exchange.references import References
 from src_core.store import Project
 
@@ -95,3 +100,21 @@ def test_a_patient_is_known_again_after_a_backup_with_names(project, tmp_path, n
         assert add_files(restored, [tmp_path / "later"], who="ada").added == 1
         later = next(i for i in restored.images() if i.id != first.id)
         assert (later.group == first.group) is names
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_patient_whom_a_table_named_is_known_by_other_files(tmp_path, shared):
+    rows = ["image,group,split", "0,Anna,test", *(["1,Berta,test"] if shared else [])]
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    for n in range(4):
+        dicoms.save_series(tmp_path / str(n), VOLUME + n, PatientID="7")
+    with Project.create(tmp_path / "project", who="ada") as made:
+        import_table(made, tmp_path / "table.csv", who="ada")
+    with Project.open(tmp_path / "project", mode="rw") as project:
+        later = add_files(project, [tmp_path / "2", tmp_path / "3"], who="ada")
+        groups = [image.group for image in project.images()]
+    if shared:  # "7" is then what an archive calls everybody
+        assert (later.added, len(groups), len(set(groups))) == (2, 4, 3)
+    else:
+        assert later.added == 0
+        assert all("are for test" in reason for _, reason in later.failed)
