@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from src_core.config import DeviceName, ModelSettings, Settings
+from src_core.errors import BadInputError
 
 if TYPE_CHECKING:
     from src_core.train import Budget
@@ -44,3 +45,28 @@ class RoundRequest(Settings):
             return Budget(steps=self.steps)
         clock = time.process_time if self.clock == "cpu" else time.monotonic
         return Budget(seconds=60.0 * (self.minutes or 1.0), clock=clock)
+
+    def check_goes_on(self, settings: ModelSettings) -> None:
+        """Refuse settings that a training which goes on from a version cannot heed.
+
+        Parameters
+        ----------
+        settings : ModelSettings
+            With which it is going to train.
+
+        Raises
+        ------
+        BadInputError
+            If the picture or the encoder was asked for otherwise: whoever compares
+            settings would compare the same training with itself.
+        """
+        for part in ("text", "frame"):
+            asked, kept = getattr(self.settings, part), getattr(settings, part)
+            for name, value in asked:
+                default = type(asked).model_fields[name].default
+                if value not in (default, getattr(kept, name)):
+                    raise BadInputError(
+                        "This training goes on from the version that answers, with its "
+                        f"{part}.{name} {getattr(kept, name)!r} instead of {value!r}. "
+                        "Begin anew with --fresh, or leave that setting out."
+                    )

@@ -172,7 +172,8 @@ class Round:
         Raises
         ------
         UserError
-            If there is nothing to learn from.
+            If there is nothing to learn from, or settings are asked for that the
+            version it goes on from does not allow.
         """
         project, hooks = self.project, self.hooks
         parent = promoted(project)
@@ -190,6 +191,7 @@ class Round:
             settings = settings.model_copy(
                 update={"frame": frame, "text": old.settings.text}
             )
+            self.request.check_goes_on(settings)
             start, steps_before = weights, old.steps_before + old.steps
         settings = self._complete(settings, is_first=start is None)
 

@@ -10,7 +10,7 @@ import torch
 
 from src_core.config import FrameSettings
 from src_core.devices import Device
-from src_core.errors import NoModelError, NotFoundError, UserError
+from src_core.errors import BadInputError, NoModelError, NotFoundError, UserError
 from src_core.predict import Predictor
 from src_core.rounds import (
     PromptFrom,
@@ -86,6 +86,20 @@ def test_a_round_keeps_what_it_changed_image_by_image(folder, request_):
     assert two.verdict == second.verdict
     for old, new in zip(one.pairs, two.pairs, strict=True):
         assert (old.image, old.target, old.new) == (new.image, new.target, new.old)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"), [("text", "encoder", "minilm2"), ("frame", "size", 96)]
+)
+def test_what_a_version_fixes_is_not_asked_otherwise_in_silence(
+    folder, request_, part, name, value
+):
+    _promote(folder, _run(folder, request_(steps=1)).version)
+    asked = request_(steps=1).model_copy(deep=True)
+    setattr(getattr(asked.settings, part), name, value)
+    told = f"goes on from the version that answers, with its {part}.{name} "
+    with pytest.raises(BadInputError, match=told):
+        _run(folder, asked)
 
 
 @pytest.mark.parametrize("fresh", [False, True])
