@@ -84,7 +84,8 @@ def project(tmp_path_factory):
     path = folder / "project"
     assert lgssl("init", path, "--json") == {"project": str(path)}
     taken = lgssl("import", path, table, "--json")
-    expected = {"added": 12, "known": 0, "masks": 16, "failed": [], "notes": []}
+    expected = {"added": 12, "known": 0, "masks": 16, "replaced": 0}
+    expected |= {"failed": [], "notes": []}
     assert taken == expected
     result = lgssl("train", path, "--method", "lg-ssl", "--steps", 3, "--json")
     assert result["version"] == "v1"
