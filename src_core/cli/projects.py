@@ -157,6 +157,8 @@ def _take_in(
         "\n".join([intake.sentence, *told]),
         as_json=as_json,
     )
+    if intake.failed and not (intake.known or intake.changed):
+        raise typer.Exit(2)  # nothing of what was asked for could be done
 
 
 def target(

@@ -44,6 +44,11 @@ class Intake:
     in_time: list[Source] = field(default_factory=list)
 
     @property
+    def changed(self) -> bool:
+        """Whether anything is in the project that was not there before."""
+        return bool(self.added or self.masks or self.replaced)
+
+    @property
     def sentence(self) -> str:
         """The whole of it for a person."""
         parts = [f"{_counted(self.added, 'image')} added"]

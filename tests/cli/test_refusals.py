@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sys
 
@@ -89,3 +90,19 @@ def test_a_full_disk_where_not_even_the_log_can_be_written(monkeypatch, capsys, 
     )
     assert text.startswith("A disk is full: what was being written is not complete")
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(("good", "status"), [(0, 2), (1, 0)])
+def test_files_of_which_none_can_be_used(monkeypatch, capsys, folder, good, status):
+    files = [folder / f"broken{n}.png" for n in range(2)]
+    for file in files:
+        file.write_bytes(b"no picture")
+    files += [folder / "a.png"] * good  # which is known
+    arguments = ["lgssl", "add", folder / "p", *files, "--json"]
+    monkeypatch.setattr(sys, "argv", [str(part) for part in arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code or 0) == status
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [part["file"] for part in told["failed"]] == [str(f) for f in files[:2]]
+    assert (told["added"], told["known"]) == (0, good)
