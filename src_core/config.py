@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Width = Annotated[int, Field(ge=1)]
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
@@ -69,12 +70,12 @@ class NetSettings(Settings):
 
     backbone: str = Field("residual", description="'residual' or a timm model's name")
     weights: str = Field("", description="local safetensors of a timm backbone")
-    widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
-    decoder_widths: tuple[int, int, int] = (64, 32, 16)
-    text_width: int = Field(384, description="width of the text encoder's tokens")
+    widths: tuple[Width, Width, Width, Width, Width] = (24, 48, 96, 160, 224)
+    decoder_widths: tuple[Width, Width, Width] = (64, 32, 16)
+    text_width: Width = Field(384, description="width of the text encoder's tokens")
     slots: int = Field(8, ge=1, description="readings of one prompt (M)")
     grid: int = Field(14, ge=2, description="side of the prompt's map over the image")
-    code_width: int = Field(128, description="width of the prompt's code vector")
+    code_width: Width = Field(128, description="width of the prompt's code vector")
     decoders: Literal[1, 2] = 1
     residual: bool = Field(True, description="the adapter's learned residual")
     select: bool = Field(True, description="the gate of the text-vision fusion")

@@ -101,6 +101,7 @@ def test_tensors_carry_their_note(tmp_path):
     [
         ('{"sed": 1}', "sed"),
         ('{"train": {"batch": 0}}', "train.batch"),
+        ('{"net": {"widths": [0, 8, 8, 8, 8]}}', "net.widths.0"),
         ("[", "the file"),
     ],
 )
