@@ -36,12 +36,12 @@ class Evidence:
     top : float
         Of the likeliest pixel.
     extents : tuple of float
-        (13,) see :func:`extents`; empty where nobody measured them.
+        (13,) see :func:`extents`.
     """
 
     weaker: float
     top: float
-    extents: tuple[float, ...] = ()
+    extents: tuple[float, ...]
 
 
 def extents(probability: NDArray[np.floating[Any]]) -> tuple[float, ...]:
@@ -95,7 +95,7 @@ class PresenceRule(Settings):
 
     def weighed(self, evidence: Evidence) -> float:
         """Return the evidence, held against that of targets known to be there."""
-        if self.spread is None or not evidence.extents:
+        if self.spread is None:
             return evidence.weaker
         told = evidence.weaker + evidence.extents[self.share]
         return min(evidence.weaker, (told - self.low) / self.spread)

@@ -29,7 +29,7 @@ def _disc(area, inside=0.99, outside=0.001, side=64):
 
 @given(LOGIT, LOGIT)
 def test_by_default_both_pixel_and_network_must_say_yes(presence, top):
-    evidence = Evidence(min(presence, top), top)
+    evidence = Evidence(min(presence, top), top, ())
     assert PresenceRule().finds(evidence) == (presence >= 0 and top > 0)
 
 

@@ -182,16 +182,7 @@ class Round:
         if parent is not None:
             old, weights = load_model(project.models_dir / parent)
         if old is not None and not self.request.fresh:
-            # What answers now fixes the picture's size and the words, else nothing of
-            # it could be used again.
-            frame = old.settings.frame
-            if frame.windows is not None:
-                wanted = windows_by_wording(project.targets())
-                frame = frame.model_copy(update={"windows": wanted})
-            settings = settings.model_copy(
-                update={"frame": frame, "text": old.settings.text}
-            )
-            self.request.check_goes_on(settings)
+            settings = self._going_on(settings, old)
             start, steps_before = weights, old.steps_before + old.steps
         settings = self._complete(settings, is_first=start is None)
 
@@ -247,6 +238,20 @@ class Round:
             steps_before=steps_before,
         )
         return Outcome(card, trained, old, held_out)
+
+    def _going_on(self, settings: ModelSettings, old: ModelCard) -> ModelSettings:
+        """Take over what the version that answers now fixes; raises as `train`.
+
+        The picture's size and the words: else nothing of it could be used again.
+        """
+        frame = old.settings.frame
+        if frame.windows is not None:
+            wanted = windows_by_wording(self.project.targets())
+            frame = frame.model_copy(update={"windows": wanted})
+        fixed = {"frame": frame, "text": old.settings.text}
+        settings = settings.model_copy(update=fixed)
+        self.request.check_goes_on(settings)
+        return settings
 
     def _complete(self, settings: ModelSettings, *, is_first: bool) -> ModelSettings:
         """Fill in what the data decides; what a parent left open stays as it was."""

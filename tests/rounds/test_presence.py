@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_the_cut_never_lies_where_no_pixel_is_inside():
     looked += [_looked(-9 + 0.1 * i, False) for i in range(20)]
     rule = fit_rule(looked)
     assert rule.fitted
-    assert not rule.finds(Evidence(-0.01, 5.0))
+    assert not rule.finds(replace(looked[0].evidence[0], weaker=-0.01, top=5.0))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -96,7 +97,7 @@ def test_the_dice_of_a_look_is_that_of_its_masks(seed):
     true[1] = False
     weaker = rng.normal(size=4)
     tops = np.maximum(weaker, rng.normal(size=4))
-    evidence = tuple(map(Evidence, weaker, tops))
+    evidence = tuple(Evidence(*pair, ()) for pair in zip(weaker, tops, strict=True))
     looked = Looked(
         ("i", "t"),
         evidence,
