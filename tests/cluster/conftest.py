@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -209,10 +210,18 @@ class Machine:
         return code
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that systems give to whoever asks for any. One of these, found free, can
+be taken by a connection of something else before the server comes to listen there."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port on which nothing listens, and which nobody is given unasked."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("none of a hundred ports is free")
 
 
 @contextmanager
