@@ -212,7 +212,8 @@ def prepare(case: Case, seed: int, data: Path, folder: Path) -> Path:
     project, table = folder / "project", folder / "table.csv"
     write_table(case, data, seed, table)
     lgssl("init", project)
-    lgssl("import", project, table)
+    if failed := lgssl("import", project, table)["failed"]:
+        raise SystemExit(f"{len(failed)} files cannot be used, first {failed[0]}")
     return project
 
 

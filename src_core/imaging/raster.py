@@ -131,6 +131,9 @@ def _decode(picture: Image.Image, labels: bool) -> np.ndarray[Any, Any]:
         raise BadInputError(
             f"Pillow's mode '{picture.mode}' is not supported; save it as grey or RGB"
         )
+    if labels and picture.mode == "1":
+        # the bits themselves: white would be 255, which no file of one bit can hold
+        return np.asarray(picture).astype(np.uint8)
     if picture.mode in ("P", "PA"):
         table = np.array(picture.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         if (table == table[:, :1]).all():

@@ -128,6 +128,7 @@ MASKS = [
     ("label.png", lambda: Image.fromarray(GREY), 40, GREY == 40),
     ("absent.png", lambda: Image.fromarray(GREY), 41, np.zeros((3, 4))),
     ("bits.png", bits, None, GREY > 100),
+    ("bitsone.png", bits, 1, GREY > 100),
     ("index.png", lambda: palette_picture(PALETTE), 2, INDEX == 2),
     ("indexany.png", lambda: palette_picture(PALETTE), None, INDEX > 0),
     (
