@@ -106,10 +106,11 @@ def correct(drive: Driver) -> None:
         drive.stroke([(0.60, 0.40), (0.64, 0.34), (0.68, 0.32)])
     drive.shot("09-correction")
     panel.mask.corrections.collapse(animate=False)
-    with watch.step("a stroke that refines"):
+    with watch.step("the first time to strokes"):
         drive.key("9")
         drive.pause(0.3)
-        drive.shot("10-outside")
+    drive.shot("10-outside")
+    with watch.step("a stroke that refines"):
         drive.stroke([(0.57, 0.61), (0.60, 0.66)])
         drive.pause(0.3)
         drive.idle()

@@ -72,8 +72,11 @@ class Driver:
         self.until(lambda: not self.state.busy)
 
     def shot(self, name: str) -> None:
+        """Take a picture of the screen, between two steps and never in one."""
         from PIL import Image
 
+        # The picture is encoded in the window's own thread, which takes 0.2 s.
+        assert not self.watch.measuring, f"the picture {name} would be measured, too"
         self.pause(0.4)
         path = self.out / f"{name}.png"
         self.app.primaryScreen().grabWindow(0).save(str(path))

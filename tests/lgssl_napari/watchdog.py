@@ -43,6 +43,11 @@ class Watchdog:
         if asks_where:
             threading.Thread(target=self._look, daemon=True).start()
 
+    @property
+    def measuring(self) -> bool:
+        """Whether a step is being measured now."""
+        return bool(self._step)
+
     def _tick(self) -> None:
         now = (time.perf_counter(), time.thread_time())
         for place in (0, 1):
