@@ -87,7 +87,7 @@ class RasterReader:
             check_size(path, (picture.height, picture.width), 4)
             lossy = _is_lossy(path, picture.format or "")
             upright = ImageOps.exif_transpose(picture)
-            pixels = _decode(upright, options.labels)
+            pixels = _decode(upright, options)
             if options.labels and picture.mode in _TRANSPARENT:
                 pixels = _seen(path, pixels, np.asarray(upright.getchannel("A")))
         axes = "yx"
@@ -124,22 +124,23 @@ def _open(path: Path) -> Image.Image:
             ) from error
 
 
-def _decode(picture: Image.Image, labels: bool) -> np.ndarray[Any, Any]:
+def _decode(picture: Image.Image, options: ReadOptions) -> np.ndarray[Any, Any]:
     """Return (H, W) or (H, W, 3) pixels."""
     mode = _MODES.get(picture.mode)
     if mode is None:
         raise BadInputError(
             f"Pillow's mode '{picture.mode}' is not supported; save it as grey or RGB"
         )
-    if labels and picture.mode == "1":
-        # the bits themselves: white would be 255, which no file of one bit can hold
-        return np.asarray(picture).astype(np.uint8)
+    if options.labels and picture.mode == "1":
+        # a bit has no number but 1, and is white, 255, to whoever wants that
+        bits = np.asarray(picture).astype(np.uint8)
+        return bits * np.uint8(255) if options.value == 255 else bits
     if picture.mode in ("P", "PA"):
         table = np.array(picture.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
         if (table == table[:, :1]).all():
             # an indexed grey picture: its greys are its values
             mode = "L"
-        elif labels:
+        elif options.labels:
             return np.asarray(
                 picture.getchannel(0) if picture.mode == "PA" else picture
             )

@@ -129,6 +129,8 @@ MASKS = [
     ("absent.png", lambda: Image.fromarray(GREY), 41, np.zeros((3, 4))),
     ("bits.png", bits, None, GREY > 100),
     ("bitsone.png", bits, 1, GREY > 100),
+    ("bitswhite.png", bits, 255, GREY > 100),
+    ("bitstwo.png", bits, 2, np.zeros_like(GREY)),
     ("index.png", lambda: palette_picture(PALETTE), 2, INDEX == 2),
     ("indexany.png", lambda: palette_picture(PALETTE), None, INDEX > 0),
     (
