@@ -31,6 +31,9 @@ SAME: Final = 0.985
 BLOCK: Final = 256
 """Pictures compared with all others at once: 100 MB at 100,000 of them."""
 
+WAY: Final = 2
+"""Of telling; what was told in another way cannot be compared."""
+
 _SEED: Final = 20_230
 
 
@@ -67,13 +70,15 @@ def look(pixels: NDArray[np.generic], axes: str) -> Look:
     thumbnail = shrunk(grey[None], GRID)[0].ravel()
     thumbnail = thumbnail - thumbnail.mean()
     length = float(np.linalg.norm(thumbnail))
-    # Less than a shade of contrast is noise, and noise is like nothing.
-    thumbnail = thumbnail / length if length > 0.02 * GRID else 0.0 * thumbnail
+    # Less than a shade of contrast is no picture: all of these are alike.
+    thumbnail = thumbnail / length if length > GRID / 255 else 0.0 * thumbnail
+    # Two pictures of one kind differ in layout the most and in shades the least; what
+    # tells kinds apart, such as stains, has to count for more than where things lie.
     blocks = [
-        thumbnail,
+        0.5 * thumbnail,
         _directions(grey),
-        0.7 * _shades(grey),
-        0.5 * np.concatenate([shown.mean((1, 2)), shown.std((1, 2))]),
+        2.0 * _shades(grey),
+        1.5 * np.concatenate([shown.mean((1, 2)), shown.std((1, 2))]),
         0.3 * np.array([np.log(height / width)]),
     ]
     told = np.concatenate(blocks).astype(np.float32)
@@ -115,10 +120,15 @@ def _middle(pixels: NDArray[np.generic], axes: str) -> NDArray[np.generic]:
 
 
 def _windowed(plane: NDArray[np.generic]) -> Floats:
-    """Bring intensities to 0-1 by percentiles; eight-bit colour keeps its own."""
+    """Bring intensities to 0-1 by percentiles; eight-bit colour keeps its own.
+
+    A grey picture kept as colour is a grey one: fluorescence often is, and so dark that
+    as a colour picture it has no contrast.
+    """
     step = max(1, min(plane.shape[-2:]) // 256)
     values = np.nan_to_num(plane[:, ::step, ::step].astype(np.float32))
-    if plane.dtype == np.uint8 and len(plane) == 3:
+    is_colour = len(plane) == 3 and bool((values != values[:1]).any())
+    if plane.dtype == np.uint8 and is_colour:
         return values / np.float32(255.0)
     low, high = np.percentile(values, [0.5, 99.5])
     if high <= low:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from src_core.acquire.likeness import typicality
-from src_core.acquire.looks import twins
+from src_core.acquire.looks import WAY, twins
 from src_core.rounds.shelf import Rows, Shelf
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def look_alikes_of(looks: Shelf, home: Path, *, wait: bool = False) -> Rows:
     Rows
         With ``"twin"`` (n,): equal numbers look alike.
     """
-    shelf = Shelf(home / "twins", "look-alikes")
+    shelf = Shelf(home / f"twins-{WAY}", "look-alikes")
     kept = shelf.read()
     count = looks.count()
     if len(kept) == count or (count > QUICK and not wait):

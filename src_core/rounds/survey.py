@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from src_core.acquire.looks import look, squeeze
+from src_core.acquire.looks import WAY, look, squeeze
 from src_core.errors import StoreError
 from src_core.imaging.turn import Turn
 from src_core.rounds.shelf import Shelf
@@ -111,7 +111,7 @@ class Coverage:
 
 def looks_shelf(project: Project) -> Shelf:
     """Where the looks are kept."""
-    return Shelf(project.cache_dir / "looks", "looks")
+    return Shelf(project.cache_dir / f"looks-{WAY}", "looks")
 
 
 def survey_shelf(project: Project, card: ModelCard) -> Shelf:

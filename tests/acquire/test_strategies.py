@@ -143,6 +143,34 @@ class TestTypiClust:
         assert int(pick.image.removeprefix("im")) >= 40
         assert "typical of a group of 25 images" in pick.reason
 
+    @pytest.mark.parametrize("name", ["typiclust", "hybrid"])
+    def test_a_long_list_begins_as_a_short_one(self, pool_of, name):
+        """Few images cover all kinds, however many are asked for ahead."""
+        features = clouds(np.random.default_rng(4), 60, 12, 9, 7, 5, wide=0.5)
+        pool = pool_of(features)
+        lists = [
+            strategy(name).pick(pool, count, np.random.default_rng(0))
+            for count in (1, 5, 20, 60)
+        ]
+        assert [[p.image for p in picks[:1]] for picks in lists[1:]] == [
+            [lists[0][0].image]
+        ] * 3
+        first = [[p.image for p in picks[:5]] for picks in lists[1:]]
+        assert first[0] == first[1] == first[2]
+        rows = [int(image.removeprefix("im")) for image in first[0]]
+        kinds = np.searchsorted(np.cumsum([60, 12, 9, 7, 5]), rows, "right")
+        assert len(set(kinds.tolist())) == 5
+
+    def test_the_first_of_all_is_typical_of_all(self, pool_of):
+        features = np.random.default_rng(5).normal(size=(40, 3))
+        picks = strategy("typiclust").pick(
+            pool_of(features), 2, np.random.default_rng(0)
+        )
+        row = int(picks[0].image.removeprefix("im"))
+        assert picks[0].reason.startswith("typical of all images")
+        assert np.linalg.norm(features[row]) < 1
+        assert "images that look alike" in picks[1].reason
+
 
 class TestHybrid:
     def test_first_it_is_typical_and_diverse(self, pool_of, scored):
