@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QLabel,
     QScrollArea,
@@ -99,11 +100,29 @@ def folded(title: str, content: QWidget, *, open_: bool = False) -> QCollapsible
     """Return a section that can be folded away."""
     section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
     section.setDuration(0)
+    section.toggled.connect(lambda _open: make_room(section))
     section.addWidget(content)
     section.content().layout().setContentsMargins(0, 0, 0, 0)
     section.layout().setContentsMargins(0, 0, 0, 0)
     (section.expand if open_ else section.collapse)(animate=False)
     return section
+
+
+def make_room(widget: QWidget) -> None:
+    """Let what scrolls grow at once with a widget in it.
+
+    Qt passes a new height on from parent to parent, a turn of its event loop each.
+    Until it arrives all else is squeezed, and with a slow picture between two turns
+    one can watch it.
+    """
+    inner: QWidget | None = widget
+    while inner is not None and not isinstance(inner, QScrollArea):
+        if (layout := inner.layout()) is not None:
+            layout.invalidate()
+            layout.activate()
+        inner = inner.parentWidget()
+    if inner is not None:
+        QApplication.sendEvent(inner, QEvent(QEvent.Type.LayoutRequest))
 
 
 def scrolling(content: QWidget) -> QScrollArea:

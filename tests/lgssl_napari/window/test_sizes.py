@@ -41,3 +41,24 @@ def test_no_page_is_wider_than_the_panel_whatever_it_shows(panel, wait) -> None:
     room, areas = WIDTH - 2 * GAP - bar - 2, panel._areas
     wide = {area.widget(): area.widget().minimumSizeHint().width() for area in areas}
     assert {page: width for page, width in wide.items() if width > room} == {}
+
+
+def test_a_section_that_opens_squeezes_nothing(panel, wait) -> None:
+    """The page grows at once, not some turns of the event loop later."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    panel.controller.ask("the left lung")
+    wait(lambda: panel.controller.state.answer is not None)
+    area = panel._areas[0]
+    page = area.widget()
+    sections = (panel.mask.corrections, panel.images.all, panel.mask.strokes.widget)
+    for section in sections:
+        QTest.mouseClick(section.toggleButton(), Qt.MouseButton.LeftButton)
+        assert section.isExpanded()
+        assert page.height() >= page.layout().heightForWidth(page.width())
+    full = page.height()
+    assert full > area.viewport().height()
+    for section in sections:
+        section.collapse(animate=False)
+    assert page.height() < full
