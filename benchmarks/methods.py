@@ -56,7 +56,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-ramp": {"train": {"burn_in": {"length": 0.0}}},
     "no-burn-in": {
         "train": {
-            "burn_in": {"start": 0, "behind": 0, "ahead": 0, "dice": 0, "gain": 1}
+            "burn_in": {"start": 0, "dice": 0, "gain": 1}
+            | dict.fromkeys(("behind", "shown", "ahead"), 0)
         }
     },
 }

@@ -92,6 +92,9 @@ class BurnInSettings(Settings):
     behind: int = Field(
         800, ge=0, description="steps that the teacher must have made, in all rounds"
     )
+    shown: float = Field(
+        100, ge=0, description="times that each labelled image must have been shown"
+    )
     ahead: int = Field(
         1000, ge=0, description="steps that there must be time for, at the pace so far"
     )

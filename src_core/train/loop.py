@@ -126,7 +126,7 @@ class Training:
         self._losses_of = self.ranks.parallel(self.method)
         self._peak_rate = settings.train.learning_rate or kind.learning_rate
         self.burn_in = BurnIn(**dict(settings.train.burn_in))
-        self._steps_before = steps_before
+        self._steps_before, self._labelled = steps_before, len(pool.labelled)
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
         self.validation = Validation(pool, wordings)
         self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
@@ -194,13 +194,16 @@ class Training:
         curve = [(k.progress, k.average) for k in course.looks]
         waits = self.method.uses_unlabelled and course.began is None
         behind = self._steps_before + course.step
+        shown = behind * self.settings.train.batch / max(1, self._labelled)
         ahead = self.budget.steps_left(course.step)
         since = time.monotonic() - self._last_report
         return (
             done,
             done < 1.0 and self.hooks.should_stop(),
             waits
-            and self.burn_in.is_over(done, curve, len(self.validation), behind, ahead),
+            and self.burn_in.is_over(
+                done, curve, len(self.validation), behind, shown, ahead
+            ),
             done >= self._next_look() and self._may_look(),
             since >= self.REPORT_EVERY,
         )

@@ -101,8 +101,9 @@ class BurnIn(BurnInSettings):
     does not know yet, and takes the steps in which most is learned. A validation split
     of few pictures of one kind says that all is well when it is not: so a teacher has
     a number of steps behind it, too. And they cost half of the labelled images of each
-    step, which takes some time to be won back: so there are steps ahead of it. A round
-    too short for either is supervised.
+    step, which takes some time to be won back: so there are steps ahead of it. Where
+    labelled images are many, each is worth more than what a teacher says of another one
+    until all have been shown often. A round too short for any of it is supervised.
     """
 
     def is_over(
@@ -111,6 +112,7 @@ class BurnIn(BurnInSettings):
         curve: Sequence[tuple[float, float]],
         pairs: int,
         behind: int,
+        shown: float,
         ahead: float,
     ) -> bool:
         """Whether the unlabelled images join now.
@@ -127,10 +129,12 @@ class BurnIn(BurnInSettings):
             0.4 while the Dice of 22 others was 0.51.
         behind : int
             Steps that the teacher has made, those of earlier rounds included.
+        shown : float
+            How often each labelled image has been shown in these steps, on average.
         ahead : float
             Steps that there is still time for.
         """
-        if behind < self.behind or ahead < self.ahead:
+        if behind < self.behind or shown < self.shown or ahead < self.ahead:
             return False
         if not self.start <= progress <= self.latest or not curve:
             return False

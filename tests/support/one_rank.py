@@ -51,7 +51,9 @@ def train(method: str, steps: int, hooks: Hooks | None = None):
     pool = Pool(items, [DISC, BAR], 64)
     encoder = load_encoder(TextSettings(encoder="hashed"))
     wordings = Wordings(pool.targets, pool.captions, encoder)
-    early = BurnInSettings(start=0.3, behind=0, ahead=0, dice=0.0, gain=1.0, window=0.0)
+    early = BurnInSettings(
+        start=0.3, behind=0, shown=0, ahead=0, dice=0.0, gain=1.0, window=0.0
+    )
     settings = toy_settings(
         method, batch=8, burn_in=early, checkpoint_seconds=1e-9, validations=10
     )

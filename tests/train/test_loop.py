@@ -40,6 +40,7 @@ def test_unlabelled_images_join_and_it_still_repeats_itself(
         start=0.0,
         latest=1.0,
         behind=0,
+        shown=0,
         ahead=0,
         dice=0.0,
         window=0.0,
@@ -57,10 +58,23 @@ def test_unlabelled_images_join_and_it_still_repeats_itself(
     assert all(torch.equal(v, second.weights[k]) for k, v in first.weights.items())
 
 
+@pytest.mark.parametrize(("shown", "joined"), [(4.0, True), (1000.0, False)])
+def test_labelled_images_are_shown_often_first(pool, wordings, settings, shown, joined):
+    """The steps of earlier rounds have shown each more often than four times."""
+    early = BurnInSettings(
+        start=0.0, behind=0, shown=shown, ahead=0, dice=0.0, gain=1.0, window=0.0
+    )
+    few = settings("lg-ssl", burn_in=early)
+    assert few.train.batch * 100 / len(pool.labelled) > 4
+    training = Training(pool, wordings, few, CPU, Budget(steps=6), steps_before=100)
+    training.run()
+    assert (training.course.began is not None) is joined
+
+
 @pytest.mark.parametrize(("before", "joined"), [(0, False), (100, True)])
 def test_steps_of_earlier_rounds_count(pool, wordings, settings, before, joined):
     early = BurnInSettings(
-        start=0.0, behind=100, ahead=0, dice=0.0, gain=1.0, window=0.0
+        start=0.0, behind=100, shown=0, ahead=0, dice=0.0, gain=1.0, window=0.0
     )
     training = Training(
         pool,
@@ -148,7 +162,9 @@ def test_a_resumed_training_ends_as_one_that_was_never_broken(
         return False
 
     stop_at_seven.calls = 0
-    early = BurnInSettings(start=0.0, behind=0, ahead=0, dice=0.0, gain=1.0, window=0.0)
+    early = BurnInSettings(
+        start=0.0, behind=0, shown=0, ahead=0, dice=0.0, gain=1.0, window=0.0
+    )
     often = settings(method, checkpoint_seconds=1e-9, burn_in=early)
     whole = _train(pool, wordings, often, steps=12)
     with pytest.raises(Killed):

@@ -85,7 +85,7 @@ BAD = [(0.4, 0.3), (0.5, 0.3)]
     ],
 )
 def test_unlabelled_images_join_at_the_plateau(progress, curve, pairs, over):
-    assert BurnIn().is_over(progress, curve, pairs, 2000, 3000) is over
+    assert BurnIn().is_over(progress, curve, pairs, 2000, 300, 3000) is over
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,12 @@ def test_unlabelled_images_join_at_the_plateau(progress, curve, pairs, over):
 )
 def test_a_teacher_has_steps_behind_and_ahead_of_it(behind, ahead, over):
     burn_in = BurnIn(behind=500, ahead=900)
-    assert burn_in.is_over(0.4, PLATEAU, 30, behind, ahead) is over
+    assert burn_in.is_over(0.4, PLATEAU, 30, behind, 300, ahead) is over
+
+
+@pytest.mark.parametrize(("shown", "over"), [(99.9, False), (100, True)])
+def test_many_labelled_images_are_shown_often_before_others_join(shown, over):
+    assert BurnIn().is_over(0.4, PLATEAU, 30, 2000, shown, 3000) is over
 
 
 def test_steps_to_come_are_told_by_the_pace_so_far():
