@@ -4,10 +4,12 @@ TypiClust, Hacohen et al., ICML 2022, arXiv 2202.02794: as many clusters as ther
 be labels; from the largest with fewest of them, the image with the most look-alikes;
 clusters of fewer than five are outliers and come last. Their features are
 self-supervised ones, ours those of the look or of the model. How many labels there will
-be nobody knows here, and a long list must begin as a short one does: there is one
-cluster more than labels, and as soon as each has a label there are more of them. A
-cluster's second pick, once they are as many as there may be, is one that also lies far
-from its first: the paper never comes to it.
+be nobody knows here, and a long list must begin as a short one does. Before there is a
+model there is one cluster more than labels, and as soon as each has a label there are
+more of them: so the first few cover all kinds. A model has learned the large clusters
+from a few images, and what it lacks is in small ones: then there are as many as there
+may be, five images in each on average. A cluster's second pick is one that also lies
+far from its first: the paper never comes to it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_CLUSTERS = 100
 GROWTH = 1.25
-"""Of the number of clusters, by at least one."""
+"""Of the number of clusters before there is a model, by at least one."""
 
 OUTLIERS = 5
 
@@ -77,13 +79,14 @@ class Groups:
             self._typical = self._typical + bonus
         self._taken: list[int] = []
         most = max((len(goal.labelled) for goal in pool.goals), default=0)
-        self._divide(most + 1)
+        self._most = min(MOST_CLUSTERS, max(1, len(pool.gallery) // OUTLIERS))
+        has_learned = most > 0 and bool(pool.scores)
+        self._divide(self._most if has_learned else min(most + 1, self._most))
 
     def _divide(self, number: int) -> None:
         """Divide the pool into so many groups, and count what covers each."""
         pool = self._pool
-        self._most = min(MOST_CLUSTERS, len(pool.gallery))
-        self._number = max(1, min(number, self._most))
+        self._number = number
         self._cluster = clusters(pool.gallery.features, self._number, self._rng)
         self._size = np.bincount(self._cluster)
         # Where all groups are small, none is an outlier for that.
@@ -99,7 +102,8 @@ class Groups:
     def next(self, wanted: NDArray[np.bool_]) -> int:
         """Return which of `wanted` (N,) stands best for what is least covered."""
         while self._number < self._most and not self._bare(wanted).any():
-            self._divide(max(self._number + 1, round(GROWTH * self._number)))
+            more = max(self._number + 1, round(GROWTH * self._number))
+            self._divide(min(more, self._most))
         covered = self._covered[self._pool.goal, self._mine]
         size = self._size[self._mine]
         # Outliers last, then by labels, then by size: three keys in one number.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -160,6 +161,19 @@ class TestTypiClust:
         rows = [int(image.removeprefix("im")) for image in first[0]]
         kinds = np.searchsorted(np.cumsum([60, 12, 9, 7, 5]), rows, "right")
         assert len(set(kinds.tolist())) == 5
+
+    def test_with_a_model_groups_are_small(self, pool_of, scored):
+        """Two labels cover two clouds; what a model lacks is in parts of them."""
+        features = clouds(np.random.default_rng(6), 100, 100, wide=0.5)
+        pools = [
+            pool_of(features, labelled=([3, 150],), **more)
+            for more in ({}, {"scores": scored(np.full(200, 0.1))})
+        ]
+        sizes = []
+        for pool in pools:
+            pick = strategy("typiclust").pick(pool, 1, np.random.default_rng(0))[0]
+            sizes.append(int(re.search(r"group of (\d+)", pick.reason)[1]))
+        assert sizes[0] > 25 >= sizes[1] > 1
 
     def test_the_first_of_all_is_typical_of_all(self, pool_of):
         features = np.random.default_rng(5).normal(size=(40, 3))
