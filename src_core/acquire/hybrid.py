@@ -132,7 +132,7 @@ class _Typical:
         if pool.knows("foreground"):
             # An image without the target teaches less, and most of a pool may be so.
             bonus = bonus + (np.nan_to_num(pool.scores["foreground"]) > 0)
-        self._groups = Groups(pool, rng, bonus)
+        self._groups = Groups(pool, count, rng, bonus)
 
     def next(self, wanted: NDArray[np.bool_]) -> int:
         return self._groups.next(wanted)

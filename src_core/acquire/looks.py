@@ -72,13 +72,11 @@ def look(pixels: NDArray[np.generic], axes: str) -> Look:
     length = float(np.linalg.norm(thumbnail))
     # Less than a shade of contrast is no picture: all of these are alike.
     thumbnail = thumbnail / length if length > GRID / 255 else 0.0 * thumbnail
-    # Two pictures of one kind differ in layout the most and in shades the least; what
-    # tells kinds apart, such as stains, has to count for more than where things lie.
     blocks = [
-        0.5 * thumbnail,
+        thumbnail,
         _directions(grey),
-        2.0 * _shades(grey),
-        1.5 * np.concatenate([shown.mean((1, 2)), shown.std((1, 2))]),
+        0.7 * _shades(grey),
+        0.5 * np.concatenate([shown.mean((1, 2)), shown.std((1, 2))]),
         0.3 * np.array([np.log(height / width)]),
     ]
     told = np.concatenate(blocks).astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import numpy as np
@@ -143,47 +142,6 @@ class TestTypiClust:
         pick = strategy("typiclust").pick(pool, 1, np.random.default_rng(0))[0]
         assert int(pick.image.removeprefix("im")) >= 40
         assert "typical of a group of 25 images" in pick.reason
-
-    @pytest.mark.parametrize("name", ["typiclust", "hybrid"])
-    def test_a_long_list_begins_as_a_short_one(self, pool_of, name):
-        """Few images cover all kinds, however many are asked for ahead."""
-        features = clouds(np.random.default_rng(4), 60, 12, 9, 7, 5, wide=0.5)
-        pool = pool_of(features)
-        lists = [
-            strategy(name).pick(pool, count, np.random.default_rng(0))
-            for count in (1, 5, 20, 60)
-        ]
-        assert [[p.image for p in picks[:1]] for picks in lists[1:]] == [
-            [lists[0][0].image]
-        ] * 3
-        first = [[p.image for p in picks[:5]] for picks in lists[1:]]
-        assert first[0] == first[1] == first[2]
-        rows = [int(image.removeprefix("im")) for image in first[0]]
-        kinds = np.searchsorted(np.cumsum([60, 12, 9, 7, 5]), rows, "right")
-        assert len(set(kinds.tolist())) == 5
-
-    def test_with_a_model_groups_are_small(self, pool_of, scored):
-        """Two labels cover two clouds; what a model lacks is in parts of them."""
-        features = clouds(np.random.default_rng(6), 100, 100, wide=0.5)
-        pools = [
-            pool_of(features, labelled=([3, 150],), **more)
-            for more in ({}, {"scores": scored(np.full(200, 0.1))})
-        ]
-        sizes = []
-        for pool in pools:
-            pick = strategy("typiclust").pick(pool, 1, np.random.default_rng(0))[0]
-            sizes.append(int(re.search(r"group of (\d+)", pick.reason)[1]))
-        assert sizes[0] > 25 >= sizes[1] > 1
-
-    def test_the_first_of_all_is_typical_of_all(self, pool_of):
-        features = np.random.default_rng(5).normal(size=(40, 3))
-        picks = strategy("typiclust").pick(
-            pool_of(features), 2, np.random.default_rng(0)
-        )
-        row = int(picks[0].image.removeprefix("im"))
-        assert picks[0].reason.startswith("typical of all images")
-        assert np.linalg.norm(features[row]) < 1
-        assert "images that look alike" in picks[1].reason
 
 
 class TestHybrid:
