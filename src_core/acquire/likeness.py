@@ -35,6 +35,17 @@ def squared(points: Floats, centres: Floats) -> Floats:
     return np.maximum(cross, 0.0, out=cross)
 
 
+def apart(features: Floats, others: Floats) -> Floats:
+    """Distance of each of (n, D) to its own of (n, D), or to the one (D,): (n,).
+
+    The same to the last bit whatever else is compared beside it, which a product of
+    matrices is not.
+    """
+    difference = features - others
+    far: Floats = np.sqrt(np.einsum("nd,nd->n", difference, difference))
+    return far
+
+
 def nearest_of(features: Floats, rows: Rows) -> tuple[Floats, Rows]:
     """Distance of every image to the nearest of some, and which one that is.
 
@@ -55,11 +66,8 @@ def nearest_of(features: Floats, rows: Rows) -> tuple[Floats, Rows]:
     if len(rows) == 0:
         return near, which
     for block in _blocks(len(features), max(1, BLOCK * 64 // len(rows))):
-        apart = squared(features[block], features[rows])
-        best = apart.argmin(1)
-        near[block] = np.sqrt(apart[np.arange(len(best)), best])
-        which[block] = rows[best]
-    # A product of matrices leaves a rest where the very same point must give 0.
+        which[block] = rows[squared(features[block], features[rows]).argmin(1)]
+        near[block] = apart(features[block], features[which[block]])
     near[rows], which[rows] = 0.0, rows
     return near, which
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from src_core.acquire import Goal
-from src_core.acquire.likeness import nearest_of
+from src_core.acquire.likeness import apart, nearest_of
 from src_core.store.truth import truths
 
 if TYPE_CHECKING:
@@ -88,9 +88,10 @@ class Standing:
             rows = np.append(goal.labelled, row)
             near, which = goal.nearest, goal.nearest_row
             if self._measured:
-                apart = self._stock.gallery.apart_from(row)
-                closer = apart < near
-                near = np.where(closer, apart, near)
+                features = self._stock.gallery.features
+                far = apart(features, features[row])
+                closer = far < near
+                near = np.where(closer, far, near)
                 which = np.where(closer, row, which)
         self.goals[number] = replace(
             goal, labelled=rows, nearest=near, nearest_row=which
