@@ -207,13 +207,15 @@ class Training:
 
         who = self._desk.who or project.who
         request = RoundRequest.model_validate(asked)
-        ensure_validation(project, who)
-        self._position = project.position if position is None else position
+        if position is None:
+            ensure_validation(project, who)
+            position = project.position
+        self._position = position
         self._make_room()
         self._job = self.engine().submit(
             train_job,
             str(project.path),
-            self._position,
+            position,
             request.model_dump_json(),
             on_event=lambda event: self._desk.runner.post(lambda: self._heard(event)),
         )

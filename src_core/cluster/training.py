@@ -126,7 +126,6 @@ def start_training(
     engine: EngineLike,
     who: str,
     *,
-    position: int | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Training:
     """Start a training on this machine or on a server.
@@ -144,8 +143,6 @@ def start_training(
         Of :func:`engine_for`.
     who : str
         Goes into the ledger.
-    position : int, optional
-        The ledger position to train at; what is saved now if not given.
     on_event : callable, optional
         Called in another thread, or in the one that waits, with each event.
     """
@@ -153,7 +150,7 @@ def start_training(
     job = engine.submit(
         train_job,
         str(project.path),
-        project.position if position is None else position,
+        project.position,
         request.model_dump_json(),
         on_event=on_event,
         ranks=request.ranks,

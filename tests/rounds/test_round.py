@@ -229,24 +229,24 @@ def test_without_targets_the_program_says_so(tmp_path, request_):
         _run(tmp_path / "p", request_())
 
 
-class TestFrozenValidation:
+class TestValidation:
     def test_imported_validation_images_serve(self, folder):
         with Project.open(folder, mode="rw") as project:
             assert ensure_validation(project, "ada") == frozenset()
 
-    def test_else_groups_are_held_out_once_for_ever(self, tmp_path, fill_project):
+    def test_else_groups_are_held_out_and_never_let_go(self, tmp_path, fill_project):
         with Project.create(tmp_path / "p") as project:
             fill_project(project, {Split.TRAIN: 6}, labelled=6)
             chosen = ensure_validation(project, "ada")
             assert len(chosen) == 1
-            position = project.position
-            fill_project(project, {Split.TRAIN: 9}, labelled=9, start=6)
-            assert ensure_validation(project, "ben") == chosen
             assert held_out_groups(project) == chosen
-            items = list(pool_items(project, chosen, frozenset(Split), FRAME))
+            fill_project(project, {Split.TRAIN: 9}, labelled=9, start=6)
+            more = ensure_validation(project, "ben")
+            assert chosen < more
+            assert held_out_groups(project) == more
+            items = list(pool_items(project, more, frozenset(Split), FRAME))
         held = [item for item in items if item.split is Split.VAL]
-        assert len(held) == 1
-        assert position > 0
+        assert len(held) == len(more) == 3
 
     def test_few_labelled_groups_are_all_needed(self, tmp_path, fill_project):
         with Project.create(tmp_path / "p") as project:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from src_core.rounds.validation import effective_split, ensure_validation
+from src_core.rounds import validation
+from src_core.rounds.validation import DOCUMENT, effective_split, ensure_validation
 from src_core.store import Project
 from src_core.types import MaskStatus, Split
 
@@ -16,9 +19,10 @@ def project(tmp_path):
         yield opened
 
 
-def label(project, count, *, there=lambda n: True, group=lambda n: ""):
-    target = project.add_target("disc")
-    for n in range(count):
+def label(project, count, *, start=0, there=lambda n: True, group=lambda n: ""):
+    named = [target.name for target in project.targets()]
+    target = project.target("disc") if named else project.add_target("disc")
+    for n in range(start, start + count):
         image, _ = project.add_image(
             np.full((8, 8), n, np.uint8), name=f"{n}.png", axes="yx", group=group(n)
         )
@@ -87,3 +91,87 @@ def test_the_only_one_that_shows_something_teaches(project, there):
     held = examiners(project)
     assert len(held) == 8
     assert f"{there}.png" not in held
+
+
+class TestLabelsThatComeLater:
+    def test_a_fifth_of_them_examines_whatever_the_steps(self, project):
+        for start, count in [(0, 5), (5, 1), (6, 1), (7, 13), (20, 40), (60, 40)]:
+            label(project, count, start=start)
+            held = examiners(project)
+        assert len(held) == 20
+
+    def test_who_examines_stays_and_who_taught_never_does(self, project):
+        teaching: set[str] = set()
+        held: set[str] = set()
+        for start in range(0, 60, 6):
+            label(project, 6, start=start)
+            now = set(examiners(project))
+            assert held <= now
+            assert now.isdisjoint(teaching)
+            held, every = now, {f"{n}.png" for n in range(start + 6)}
+            teaching = every - now
+        assert len(held) == 12
+
+    def test_no_long_run_of_single_labels_teaches_nothing(self, project):
+        label(project, 10)
+        ensure_validation(project, "ada")
+        document = {"groups": project.document(DOCUMENT)["groups"]}
+        content = json.dumps(document).encode()
+        project.record("hold out", {DOCUMENT: content}, who="ada")
+        label(project, 90, start=10)
+        before = set(examiners(project))  # what is labelled here may have taught
+        assert len(before) == 2
+        joined = []
+        for n in range(100, 130):
+            label(project, 1, start=n)
+            now = set(examiners(project))
+            joined.append(len(now - before))
+            before = now
+        assert 6 < sum(joined) < 24
+        assert max(joined) == 1
+
+    def test_a_later_image_of_a_patient_who_taught_teaches(self, project):
+        label(project, 8, group=lambda n: f"p{n}")
+        held = examiners(project)
+        label(project, 24, start=8, group=lambda n: f"p{n % 8}")
+        patients = {int(name.removesuffix(".png")) for name in held}
+        mates = {f"{n}.png" for n in range(32) if n % 8 in patients}
+        assert set(examiners(project)) == mates
+
+    def test_who_taught_alone_never_examines_as_a_patient(self, project):
+        label(project, 10)
+        taught = {i.name for i in project.images()} - set(examiners(project))
+        for image in project.images():
+            project.update_image(image.id, group=f"patient of {image.name}")
+        label(project, 40, start=10)
+        assert taught.isdisjoint(examiners(project))
+        assert len(examiners(project)) == 10
+
+    def test_beside_imported_examiners_no_more_join(self, project):
+        label(project, 10)
+        before = examiners(project)
+        late, _ = project.add_image(
+            np.full((8, 8), 99, np.uint8), name="late.png", axes="yx", split=Split.VAL
+        )
+        target = project.target("disc")
+        done = np.ones((8, 8), np.uint8)
+        project.save_mask(late.id, target.id, done, status=MaskStatus.DONE)
+        label(project, 40, start=10)
+        assert examiners(project) == [*before, "late.png"]
+
+    def test_enough_is_enough(self, project, monkeypatch):
+        monkeypatch.setattr(validation, "ENOUGH", 4)
+        for start in range(0, 60, 10):
+            label(project, 10, start=start)
+            held = examiners(project)
+        assert len(held) == 4
+        position = project.position
+        examiners(project)
+        assert project.position == position
+
+    def test_nothing_new_is_not_written_down_again(self, project):
+        label(project, 10)
+        examiners(project)
+        position = project.position
+        examiners(project)
+        assert project.position == position
