@@ -135,7 +135,8 @@ class Plotter:
         last = self._axes[-1]
         last.set_xlabel(drawing.along, fontsize=8, color=drawing.foreground)
         by_round = drawing.along == "round"
-        last.xaxis.get_major_locator().set_params(integer=by_round)
+        counted = drawing.along != "seconds"
+        last.xaxis.get_major_locator().set_params(integer=counted)
         if by_round:
             ends = [line.points[-1][0] for line in drawing.lines if line.points]
             last.set_xlim(0.5, max(ends, default=1.0) + 0.5)

@@ -84,3 +84,11 @@ def test_what_is_expected_is_dashed_in_its_interval(plotter) -> None:
     # Nothing of it is left in the next picture.
     np.testing.assert_allclose(again.astype(int), before, atol=3)
     assert (whole != again).any(-1).mean() > 0.05
+
+
+@pytest.mark.parametrize("along", ["images labelled", "round"])
+def test_what_is_counted_is_marked_in_whole_numbers(plotter, along) -> None:
+    few = ((12.0, 0.3), (13.0, 0.4))
+    plotter.draw(replace(drawing(few, few), along=along))
+    marks = plotter._axes[-1].get_xticks()
+    assert (marks == marks.round()).all()
