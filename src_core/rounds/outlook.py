@@ -125,8 +125,8 @@ def _minutes(project: Project, more: int) -> float | None:
 def _too_few(cards: list[ModelCard]) -> str:
     if not cards:
         return (
-            "No model has been measured yet: label images of at least four patients, "
-            "then train."
+            "No model has been measured yet: label eight images of at least four "
+            "patients, then train."
         )
     told = f"{len(cards)} model{'s' if len(cards) > 1 else ''}"
     return (

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from src_core.store.truth import truths
 from src_core.types import MaskStatus, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from src_core.store import Project
     from src_core.types import Image
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     Groups = dict[str, list[Image]]
 
 DOCUMENT = "documents/validation.json"
-SHARE, FEWEST = 0.2, 4
-ENOUGH = 300
+SHARE: Final = 0.2
+FEWEST, PICTURES = 4, 8
+"""Labelled groups, and pictures or slices of them, from which some examine."""
+
+ENOUGH: Final = 300
 """Examiners from which no more join: they tell the mean Dice to a point, and each
 label is worth more as a teacher."""
 
@@ -51,9 +54,9 @@ def effective_split(image: Image, held_out: frozenset[str]) -> Split:
 def ensure_validation(project: Project, who: str) -> frozenset[str]:
     """Decide who examines in the round that is about to begin, and return them.
 
-    Nobody does while fewer than `FEWEST` groups are labelled: each of so few is worth
-    more as a teacher than as an examiner. From then on a fifth of them does. Besides,
-    patients join who were told since of images that were held out alone.
+    Nobody does while few are labelled: each of so few is worth more as a teacher than
+    as an examiner. From then on a fifth of them does. Besides, patients join who were
+    told since of images that were held out alone.
 
     Parameters
     ----------
@@ -62,25 +65,17 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
     who : str
         Goes into the ledger with the choice.
     """
-    before = project.document(DOCUMENT) or {"groups": []}
-    held, taught = frozenset(before["groups"]), before.get("taught")
-    imported = bool(truths(project, Split.VAL))
+    before = project.document(DOCUMENT) or {"groups": [], "taught": []}
+    held, imported = frozenset(before["groups"]), bool(truths(project, Split.VAL))
     if not held and imported:
         return held
     groups = _labelled(project)
-    if not held:
-        if len(groups) < FEWEST:
-            return held
-        shows = _showing(project, groups)
-        now = frozenset(_divided(_by_hash(shows), shows))
-    else:
-        now = _with_patients(project, groups, held)
-        # A choice of before this was written down: any of them may have taught.
-        known = groups if taught is None else taught
-        if not imported and len(now) < ENOUGH:
-            now |= _joining(groups, now, frozenset(known))
-    teach = sorted(frozenset(taught or ()).union(groups) - now)
-    content = {"groups": sorted(now), "taught": teach}
+    # A choice of before this was written down: any of them may have taught.
+    taught = frozenset(before.get("taught", groups))
+    now = _with_patients(project, groups, held)
+    if not imported and len(now) < ENOUGH and _suffice(groups):
+        now |= _joining(project, groups, now, taught)
+    content = {"groups": sorted(now), "taught": sorted(taught.union(groups) - now)}
     if now != held or (content != before and len(now) < ENOUGH):
         what = "hold out" if now != held else "teach"
         project.record(what, {DOCUMENT: json.dumps(content).encode()}, who=who)
@@ -97,22 +92,38 @@ def _labelled(project: Project) -> Groups:
     return groups
 
 
-def _joining(
-    groups: Groups, held: frozenset[str], taught: frozenset[str]
-) -> frozenset[str]:
-    """Return who examines from now on, of those that were labelled since.
-
-    As many as are missing to `SHARE`; but of all that are labelled only every second,
-    by its hash, can: no round must find that nothing new may teach it.
-    """
-    examine = [name for name in groups if not held.isdisjoint(_names(groups, name))]
-    fresh = [
-        name
-        for name in groups
-        if (held | taught).isdisjoint(_names(groups, name)) and _hash(name)[-1] % 2
+def _suffice(groups: Groups) -> bool:
+    """Whether some of them can be spared."""
+    shapes = [
+        image.spatial_shape if "z" in image.axes else (1,)
+        for images in groups.values()
+        for image in images
     ]
+    return len(groups) >= FEWEST and sum(shape[0] for shape in shapes) >= PICTURES
+
+
+def _joining(
+    project: Project, groups: Groups, held: frozenset[str], taught: frozenset[str]
+) -> frozenset[str]:
+    """Return who examines from now on, of those that have not taught.
+
+    As many as are missing to `SHARE`. Once there was a round, of all that are labelled
+    only every second, by its hash, can: none must find that nothing new may teach it.
+    """
+    known = held | taught
+    fresh = [name for name in groups if known.isdisjoint(_names(groups, name))]
+    examine = [name for name in groups if not held.isdisjoint(_names(groups, name))]
     missing = min(ENOUGH, round(SHARE * len(groups))) - len(examine)
-    return frozenset(_by_hash(fresh)[: max(0, missing)])
+    if known:
+        fresh = [name for name in fresh if _hash(name)[-1] % 2]
+    shows = _showing(project, groups)
+    order = sorted(fresh, key=_hash)
+    if not known:
+        return frozenset(_divided(order, max(1, missing), shows))
+    if not any(shows[name] for name in examine):
+        first = next((name for name in order if shows[name]), "")
+        order.sort(key=lambda name: name != first)
+    return frozenset(order[: max(0, missing)])
 
 
 def _names(groups: Groups, name: str) -> set[str]:
@@ -120,12 +131,8 @@ def _names(groups: Groups, name: str) -> set[str]:
     return {name, *(image.id for image in groups[name])}
 
 
-def _by_hash(names: Iterable[str]) -> list[str]:
-    """So that no order of import or of labelling decides who examines."""
-    return sorted(names, key=_hash)
-
-
 def _hash(name: str) -> bytes:
+    """No order of import or of labelling decides who examines."""
     return hashlib.sha256(name.encode()).digest()
 
 
@@ -145,13 +152,12 @@ def _with_patients(
     return wider
 
 
-def _divided(order: list[str], shows: Mapping[str, bool]) -> list[str]:
-    """Take the first `SHARE`, so that something is shown on both sides if it can be.
+def _divided(order: list[str], count: int, shows: Mapping[str, bool]) -> list[str]:
+    """Take the first so many, and show something on both sides if that can be.
 
     Where no target is there at all, a model that finds nothing is perfect; and nothing
     else is learned from such images.
     """
-    count = max(1, min(ENOUGH, round(SHARE * len(order))))
     picked, rest = order[:count], order[count:]
     examine = [group for group in picked if shows[group]]
     teach = [group for group in rest if shows[group]]

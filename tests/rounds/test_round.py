@@ -236,11 +236,11 @@ class TestValidation:
 
     def test_else_groups_are_held_out_and_never_let_go(self, tmp_path, fill_project):
         with Project.create(tmp_path / "p") as project:
-            fill_project(project, {Split.TRAIN: 6}, labelled=6)
+            fill_project(project, {Split.TRAIN: 8}, labelled=8)
             chosen = ensure_validation(project, "ada")
-            assert len(chosen) == 1
+            assert len(chosen) == 2
             assert held_out_groups(project) == chosen
-            fill_project(project, {Split.TRAIN: 9}, labelled=9, start=6)
+            fill_project(project, {Split.TRAIN: 9}, labelled=9, start=8)
             more = ensure_validation(project, "ben")
             assert chosen < more
             assert held_out_groups(project) == more

@@ -93,12 +93,43 @@ def test_the_only_one_that_shows_something_teaches(project, there):
     assert f"{there}.png" not in held
 
 
+@pytest.mark.parametrize(
+    ("pictures", "patients", "examine"),
+    [(7, 7, 0), (8, 8, 2), (20, 3, 0), (20, 4, 1), (4, 4, 0), (10, 10, 2)],
+)
+def test_of_few_all_are_needed(project, pictures, patients, examine):
+    label(project, pictures, group=lambda n: f"p{n % patients}")
+    assert len(ensure_validation(project, "ada")) == examine
+
+
+def test_slices_count_as_pictures(project):
+    target = project.add_target("disc")
+    for n in range(4):
+        image, _ = project.add_image(
+            np.full((2, 8, 8), n, np.uint8), name=f"{n}.nii", axes="zyx", group=f"p{n}"
+        )
+        mask = np.ones((2, 8, 8), np.uint8)
+        project.save_mask(image.id, target.id, mask, status=MaskStatus.DONE)
+    assert len(ensure_validation(project, "ada")) == 1
+
+
 class TestLabelsThatComeLater:
     def test_a_fifth_of_them_examines_whatever_the_steps(self, project):
         for start, count in [(0, 5), (5, 1), (6, 1), (7, 13), (20, 40), (60, 40)]:
             label(project, count, start=start)
             held = examiners(project)
+            assert bool(held) is (start + count >= 8)
         assert len(held) == 20
+
+    @pytest.mark.parametrize("first", range(4, 40, 6))
+    def test_the_first_of_them_show_something_where_any_can(self, project, first):
+        label(project, 4)
+        assert examiners(project) == []
+        there = range(first, first + 6)
+        label(project, 40, start=4, there=lambda n: n in there)
+        held = {int(name.removesuffix(".png")) for name in examiners(project)}
+        assert len(held) == 9
+        assert held & set(there)
 
     def test_who_examines_stays_and_who_taught_never_does(self, project):
         teaching: set[str] = set()
@@ -110,6 +141,7 @@ class TestLabelsThatComeLater:
             assert now.isdisjoint(teaching)
             held, every = now, {f"{n}.png" for n in range(start + 6)}
             teaching = every - now
+        assert held.isdisjoint(f"{n}.png" for n in range(6))  # the first round's
         assert len(held) == 12
 
     def test_no_long_run_of_single_labels_teaches_nothing(self, project):
