@@ -13,6 +13,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from src_core.rounds.promotion import promoted
 from src_core.store.truth import truths
 from src_core.types import MaskStatus, Split
 
@@ -65,13 +66,14 @@ def ensure_validation(project: Project, who: str) -> frozenset[str]:
     who : str
         Goes into the ledger with the choice.
     """
-    before = project.document(DOCUMENT) or {"groups": [], "taught": []}
+    before = project.document(DOCUMENT) or {"groups": []}
     held, imported = frozenset(before["groups"]), bool(truths(project, Split.VAL))
     if not held and imported:
         return held
     groups = _labelled(project)
-    # A choice of before this was written down: any of them may have taught.
-    taught = frozenset(before.get("taught", groups))
+    # Where nobody wrote down who taught the version that answers, all may have.
+    unknown = groups if promoted(project) else ()
+    taught = frozenset(before.get("taught", unknown))
     now = _with_patients(project, groups, held)
     if not imported and len(now) < ENOUGH and _suffice(groups):
         now |= _joining(project, groups, now, taught)

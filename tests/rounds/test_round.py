@@ -248,11 +248,6 @@ class TestValidation:
         held = [item for item in items if item.split is Split.VAL]
         assert len(held) == len(more) == 3
 
-    def test_few_labelled_groups_are_all_needed(self, tmp_path, fill_project):
-        with Project.create(tmp_path / "p") as project:
-            fill_project(project, {Split.TRAIN: 3}, labelled=3)
-            assert ensure_validation(project, "ada") == frozenset()
-
 
 def _predictor(project):
     card = deployed_card(project)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from src_core.rounds import validation
+from src_core.rounds import promotion, validation
 from src_core.rounds.validation import DOCUMENT, effective_split, ensure_validation
 from src_core.store import Project
 from src_core.types import MaskStatus, Split
@@ -20,8 +20,7 @@ def project(tmp_path):
 
 
 def label(project, count, *, start=0, there=lambda n: True, group=lambda n: ""):
-    named = [target.name for target in project.targets()]
-    target = project.target("disc") if named else project.add_target("disc")
+    target = (project.targets() or [project.add_target("disc")])[0]
     for n in range(start, start + count):
         image, _ = project.add_image(
             np.full((8, 8), n, np.uint8), name=f"{n}.png", axes="yx", group=group(n)
@@ -29,6 +28,14 @@ def label(project, count, *, start=0, there=lambda n: True, group=lambda n: ""):
         mask = np.full((8, 8), there(n), np.uint8)
         status = MaskStatus.DONE if there(n) else MaskStatus.EMPTY
         project.save_mask(image.id, target.id, mask, status=status)
+
+
+def record(project, what, key, document):
+    project.record(what, {key: json.dumps(document).encode()}, who="ada")
+
+
+def answers(project, version):
+    record(project, "promote", promotion.DOCUMENT, {"version": version})
 
 
 def examiners(project) -> list[str]:
@@ -144,15 +151,24 @@ class TestLabelsThatComeLater:
         assert held.isdisjoint(f"{n}.png" for n in range(6))  # the first round's
         assert len(held) == 12
 
+    def test_where_nobody_wrote_down_who_taught_all_may_have(self, project):
+        label(project, 10)
+        answers(project, "v1")
+        assert examiners(project) == []
+        label(project, 10, start=10)
+        held = {int(name.removesuffix(".png")) for name in examiners(project)}
+        assert held
+        assert min(held) >= 10
+
     def test_no_long_run_of_single_labels_teaches_nothing(self, project):
         label(project, 10)
-        ensure_validation(project, "ada")
-        document = {"groups": project.document(DOCUMENT)["groups"]}
-        content = json.dumps(document).encode()
-        project.record("hold out", {DOCUMENT: content}, who="ada")
-        label(project, 90, start=10)
-        before = set(examiners(project))  # what is labelled here may have taught
+        before = set(examiners(project))
         assert len(before) == 2
+        document = {"groups": project.document(DOCUMENT)["groups"]}
+        record(project, "hold out", DOCUMENT, document)  # as once, without who taught
+        answers(project, "v1")
+        label(project, 90, start=10)
+        assert set(examiners(project)) == before
         joined = []
         for n in range(100, 130):
             label(project, 1, start=n)
