@@ -8,8 +8,8 @@ seen their pixels but nobody's masks of them. Wanted are projects of one case th
     python benchmarks/methods.py --cases acdc-10 --keep kept ... --out methods.jsonl
     python benchmarks/presence.py kept/acdc-10-lg-ssl-* --case acdc-10 --out p.json
 
-With ``--refit`` the rule that decides is fitted anew on the validation split, as a
-round does at its end: for versions that an earlier release trained.
+With ``--refit`` the rule that decides is fitted anew on what is labelled, as a round
+does at its end: for versions that an earlier release trained.
 """
 
 from __future__ import annotations
@@ -58,9 +58,17 @@ def unseen_truths(
 def refitted(project: Project, model: Predictor) -> Predictor:
     """Let a round's own fit decide when a target counts as found."""
     from src_core.rounds.presence import fit_rule, look
+    from src_core.rounds.validation import effective_split, held_out_groups
+    from src_core.store.truth import truths
     from src_core.types import Split
 
-    rule = fit_rule(list(look(project, model, project.images(Split.VAL))))
+    known, held_out = truths(project), held_out_groups(project)
+    labelled: dict[Split, list[Image]] = {split: [] for split in Split}
+    for image in project.images():
+        if image.id in known and image.split is not Split.TEST:
+            labelled[effective_split(image, held_out)].append(image)
+    looked = {s: list(look(project, model, images)) for s, images in labelled.items()}
+    rule = fit_rule(looked[Split.VAL], looked[Split.TRAIN])
     model.card = model.card.model_copy(update={"presence": rule})
     return model
 

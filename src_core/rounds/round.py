@@ -21,6 +21,7 @@ from src_core.methods import method_class
 from src_core.predict import Predictor
 from src_core.ranks import here
 from src_core.rounds.comparison import Comparison, compare, write_comparison
+from src_core.rounds.familiar import familiar
 from src_core.rounds.gate import Key, Verdict, judge
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.promotion import promoted
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from src_core.devices import Device
     from src_core.rounds.request import RoundRequest
     from src_core.store import Project
+    from src_core.types import Image
 
 T = TypeVar("T")
 TELL_EVERY = 2.0  # seconds
@@ -133,12 +135,15 @@ class Outcome:
         Of the version that answers so far.
     held_out : frozenset of str
         Groups that were kept for validation.
+    familiar : list of str
+        Labelled training images that say what targets are like.
     """
 
     card: ModelCard
     trained: Trained
     old: ModelCard | None
     held_out: frozenset[str]
+    familiar: list[str]
 
 
 @dataclass(slots=True)
@@ -237,7 +242,8 @@ class Round:
             seconds=round(trained.seconds, 2),
             steps_before=steps_before,
         )
-        return Outcome(card, trained, old, held_out)
+        missed = trained.regained.images if trained.regained else ()
+        return Outcome(card, trained, old, held_out, familiar(pool, missed))
 
     def _going_on(self, settings: ModelSettings, old: ModelCard) -> ModelSettings:
         """Take over what the version that answers now fixes; raises as `train`.
@@ -272,11 +278,12 @@ class Round:
         encoder = load_encoder(card.settings.text, project.cache_dir / "text")
         new = Predictor(card, trained.weights, self.device, encoder)
         looked = self._look(new, held_out)
-        rule = fit_rule(looked)
+        taught = [project.image(name) for name in outcome.familiar]
+        rule = fit_rule(looked, self._ask(new, taught) if looked else ())
         new_dices = {one.key: one.dice(rule) for one in looked}
         old_dices = None if old is None else self._dices_of(old, held_out)
         groups = {image.id: image.group or image.id for image in project.images()}
-        verdict = judge(old_dices, new_dices, groups)
+        verdict = judge(old_dices, new_dices, groups, trained.regained)
         if old is not None and old_dices is None:
             verdict = dataclasses.replace(
                 verdict,
@@ -342,6 +349,9 @@ class Round:
             for image in self.project.images()
             if effective_split(image, held_out) is Split.VAL
         ]
+        return self._ask(model, images)
+
+    def _ask(self, model: Predictor, images: list[Image]) -> list[Looked]:
         looked = look(self.project, model, images)
         return list(self._told(looked, f"comparing {model.card.version}"))
 

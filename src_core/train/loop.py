@@ -14,6 +14,8 @@ from src_core.devices import free_cores
 from src_core.errors import UserError
 from src_core.methods import Moment, method_class
 from src_core.ranks import here
+from src_core.train.asked import Asked
+from src_core.train.missed import SHARE, Missed, Regained, missed_by
 from src_core.train.pace import Pace
 from src_core.train.progress import Hooks, Look, Progress, Trained
 from src_core.train.resuming import Course, go_on_from, save_checkpoint
@@ -25,7 +27,7 @@ from src_core.train.schedule import (
     side_of_pictures,
 )
 from src_core.train.selection import Candidate, Selection
-from src_core.train.validate import Validation
+from src_core.types import Split
 
 if TYPE_CHECKING:
     from src_core.config import ModelSettings
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from src_core.train.wordings import Wordings
 
 State = dict[str, Tensor]
+
+MOST_LOOKED_AT = 120
+"""Pairs of the validation split, at each look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,11 @@ class Training:
         self.burn_in = BurnIn(**dict(settings.train.burn_in))
         self._steps_before, self._labelled = steps_before, len(pool.labelled)
         self.sampler = Sampler(pool, wordings, settings.train, self.rng)
-        self.validation = Validation(pool, wordings)
+        # A look at more would cost a short round more than it tells.
+        self.validation = Asked(
+            pool, wordings, pool.pairs(Split.VAL), limit=MOST_LOOKED_AT
+        )
+        self._goes_on = start is not None
         self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(
             [p for p in self.method.net.parameters() if p.requires_grad],
             lr=self._peak_rate,
@@ -136,7 +145,7 @@ class Training:
             fused=True,
         )
         self.course = Course()
-        self.selection = Selection(self.validation.pairs[:, 1])
+        self.mind(Missed())
         self._losses: dict[str, float] = {}
         self._looking = 0.0
         self._last_report = 0.0
@@ -144,8 +153,9 @@ class Training:
     def run(self) -> Trained:
         """Train until the budget is spent or the stop is asked for."""
         held = self.ranks.from_first(self._checkpoint)
-        if held:
-            go_on_from(self, held)
+        if not (held and go_on_from(self, held)) and self._goes_on:
+            asked = self.sampler.pool, self.sampler.wordings, self.device
+            self.mind(missed_by(self.method.average, *asked))
         train, course = self.settings.train, self.course
         self._last_report = last_save = time.monotonic()
         pace = self._pace()
@@ -182,7 +192,25 @@ class Training:
             tuple(course.looks),
             turn.stop,
             course.began is not None,
+            self._regained(chosen),
         )
+
+    def mind(self, missed: Missed) -> None:
+        """Let what is missed be taught more often, and judge beside the validation."""
+        told, pool = self.validation, self.sampler.pool
+        pairs = torch.cat([told.pairs, missed.pairs])
+        self.missed, self._judged = missed, Asked(pool, told.wordings, pairs)
+        self.selection = Selection(told.pairs[:, 1], missed.share)
+        self.sampler.favour(missed.still, SHARE)
+
+    def _regained(self, chosen: Candidate) -> Regained | None:
+        """Tell how the chosen weights do on what was missed."""
+        after = chosen.dices[len(self.validation) :]
+        if len(after) == 0:
+            return None
+        rows = self.missed.pairs[:, 0].tolist()
+        held = frozenset(self.sampler.pool.owner(row) for row in rows)
+        return Regained(held, self.missed.share, float(after.mean()))
 
     def _turn(self) -> Turn:
         """Have the first rank decide what hangs on its clock, or on a person."""
@@ -274,12 +302,14 @@ class Training:
         """Score trained and averaged weights, and note the better of the two."""
         course, nets = self.course, (self.method.net, self.method.average)
         started = self.budget.clock()
-        average = self.validation.dices(nets[1], self.device)
+        average = self._judged.dices(nets[1], self.device)
         # Early in a short round the average lags behind; once it has overtaken the
         # trained weights, they need not be looked at any more.
         last = course.looks[-1] if course.looks else None
         overtaken = last is not None and not last.average <= last.raw
-        raw = average if overtaken else self.validation.dices(nets[0], self.device)
+        raw = average if overtaken else self._judged.dices(nets[0], self.device)
+        self.missed.look_again(average[len(self.validation) :])
+        self.sampler.favour(self.missed.still, SHARE)
         self._looking += self.budget.clock() - started
         score = self.selection.score
         course.looks.append(

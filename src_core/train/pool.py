@@ -165,6 +165,10 @@ class Pool:
         known = (self.rows >= 0) & self.is_train[:, None] | (self.proposed >= 0)
         return torch.nonzero(known.any(0)).flatten()
 
+    def owner(self, row: int) -> str:
+        """Return the id of the project's image that a picture is a part of."""
+        return self.images[row].partition("#")[0]
+
     def pairs(self, split: Split) -> Tensor:
         """(n, 2) long: image and target of every truth of a split."""
         wanted = torch.tensor([s == split for s in self.splits], dtype=torch.bool)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from src_core.train.missed import Regained
+
 State = dict[str, Tensor]
 
 
@@ -89,6 +91,8 @@ class Trained:
         Whether it was asked to stop before its budget was spent.
     joined : bool
         Whether images without truth taught, too.
+    regained : Regained or None
+        How it did on labelled pairs that the version before had missed, if any.
     """
 
     weights: State
@@ -98,6 +102,7 @@ class Trained:
     looks: tuple[Look, ...]
     stopped: bool
     joined: bool
+    regained: Regained | None = None
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from src_core.checkpoints import read_tensors, save_tensors
 from src_core.errors import CorruptError
+from src_core.train.missed import Missed
 from src_core.train.progress import Look
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class Underway(Protocol):
     budget: Budget
     rng: Generator
     course: Course
+    missed: Missed
+
+    def mind(self, missed: Missed) -> None:
+        """Take over what was missed."""
 
 
 def save_checkpoint(training: Underway, path: Path) -> None:
@@ -63,6 +68,7 @@ def save_checkpoint(training: Underway, path: Path) -> None:
         tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
     tensors |= training.selection.state_dict()
     tensors["rng"] = training.rng.get_state()
+    tensors |= training.missed.state_dict()
     meta = {
         "step": course.step,
         "began": course.began,
@@ -73,25 +79,27 @@ def save_checkpoint(training: Underway, path: Path) -> None:
     save_tensors(path, tensors, meta)
 
 
-def go_on_from(training: Underway, held: bytes) -> None:
+def go_on_from(training: Underway, held: bytes) -> bool:
     """Bring a fresh training to where a checkpoint's bytes say that it stood.
 
-    Nothing is changed where they are torn, or another training's.
+    Nothing is changed, and False returned, where they are torn or another training's.
     """
     try:
         tensors, meta = read_tensors(held)
     except CorruptError:
-        return  # written durably, so only a foreign hand can have torn it
+        return False  # written durably, so only a foreign hand can have torn it
     if meta["settings"] != training.settings.model_dump(mode="json"):
-        return
+        return False
     training.method.load_state_dict(_under(tensors, "method."))
     training.method.steps = meta["step"]
     _load_optimiser(training.optimiser, _under(tensors, "optimiser."))
     training.rng.set_state(tensors["rng"])
     training.budget.spent += meta["seconds"]
+    training.mind(Missed.from_state(tensors))
     training.selection.load_state_dict(tensors)
     looks = [Look(*look) for look in meta["looks"]]
     training.course = Course(meta["step"], meta["began"], looks)
+    return True
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: State) -> None:

@@ -32,6 +32,9 @@ as the slices of a volume would ask for a small lesion, it learns to find nothin
 PROPOSAL_SHARE = 0.25
 """Share of a batch that proposals fill beside finished masks: they are trusted less."""
 
+MOST_FAVOURED = 16.0
+"""What is favoured is drawn at most so many times as often: one picture is not all."""
+
 
 def pair_weights(pool: Pool) -> Tensor:
     """Return how often each pair is to be asked in training: (N, T), 0 without truth.
@@ -114,11 +117,29 @@ class Sampler:
             rng,
         )
         self._labelled, self._unlabelled = pool.labelled, pool.unlabelled
-        self._truth_weights = pair_weights(pool)  # (N, T)
+        self._even_weights = self._truth_weights = pair_weights(pool)  # (N, T)
         proposed = pool.proposed >= 0
         self._proposal_weights = proposed / proposed.sum(0).clamp_min(1).float()
         # A flip turns left into right; without a side in any wording it is harmless.
         self._flips = not wordings.name_a_side
+
+    def favour(self, pairs: Tensor, share: float) -> None:
+        """Let some labelled pairs be at least a share of what is taught from now on.
+
+        Parameters
+        ----------
+        pairs : Tensor
+            (n, 2) long, image and target; none, and all are drawn as usual again.
+        share : float
+            Of the labelled pairs of a batch, on average.
+        """
+        weights = self._even_weights.clone()
+        image, target = pairs.T
+        have = float(weights[image, target].sum() / weights.sum().clamp_min(1e-9))
+        if 0 < have < share:
+            wanted = share * (1 - have) / (have * (1 - share))
+            weights[image, target] *= min(MOST_FAVOURED, wanted)
+        self._truth_weights = weights
 
     def draw(
         self, *, unlabelled: bool, side: int | None = None

@@ -19,14 +19,14 @@ ONE_SIGMA = float(ndtr(1.0))
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Weights, and how they did on every validation pair.
+    """Weights, and how they did on the pairs that judge them.
 
     Attributes
     ----------
     weights : dict
         A network's state, on the CPU.
     dices : Tensor
-        (n,) Dice of each pair; empty without a validation split.
+        (n + m,) Dice of each validation pair, and after them of each missed one.
     """
 
     weights: State
@@ -34,7 +34,7 @@ class Candidate:
 
     @classmethod
     def of(cls, net: PromptNet, dices: Tensor) -> Candidate:
-        """Copy the weights of a network that goes on being trained; `dices` (n,)."""
+        """Copy the weights of a network that is trained on; `dices` (n + m,)."""
         state = net.state_dict()
         return cls({k: v.detach().cpu().clone() for k, v in state.items()}, dices)
 
@@ -49,16 +49,22 @@ class Selection:
     the latest weights are kept unless earlier ones are better by more than a standard
     error of their paired difference.
 
+    Labelled pairs that the version before had missed count beside the split, by their
+    share of all that is labelled (:mod:`src_core.train.missed`).
+
     Attributes
     ----------
     targets : Tensor
         (n,) the target of each validation pair; each target counts the same.
+    share : float
+        Weight of the missed pairs, 0 to 1; the validation split has the rest.
     best : Candidate or None
         Of the highest mean so far.
     latest : Candidate or None
     """
 
     targets: Tensor
+    share: float = 0.0
     best: Candidate | None = None
     latest: Candidate | None = None
     _kinds: Tensor = field(init=False)
@@ -67,24 +73,24 @@ class Selection:
         self._kinds = self.targets.unique()
 
     def score(self, dices: Tensor) -> float:
-        """Mean over targets of the mean over pairs (n,); NaN without pairs."""
-        return self._mean_and_error(dices)[0]
+        """Mean over targets of the mean over validation pairs; NaN without any."""
+        return self._stratified(dices[: len(self.targets)])[0]
 
     def clearly_better(self, first: Tensor, second: Tensor) -> bool:
-        """Whether the first (n,) beats the second by more than a standard error.
+        """Whether the first (n + m,) beats the second by more than a standard error.
 
         Of few pairs the error itself is hardly known: Student's quantile at the same
         level, 1.84 with one degree of freedom, takes the place of the 1.
         """
         mean, error = self._mean_and_error(first - second)
-        freedom = len(first) - len(self._kinds)
+        freedom = len(self.targets) - len(self._kinds)
         return freedom > 0 and mean > error * float(stdtrit(freedom, ONE_SIGMA))
 
     def offer(self, candidate: Candidate) -> None:
         """Take note of the weights of one look."""
         self.latest = candidate
         best = self.best
-        if best is None or self.score(candidate.dices) >= self.score(best.dices):
+        if best is None or self._mean(candidate) >= self._mean(best):
             self.best = candidate
 
     @property
@@ -115,7 +121,21 @@ class Selection:
         }
         self.best = Candidate(weights, tensors["best_dices"]) if weights else None
 
+    def _mean(self, candidate: Candidate) -> float:
+        return self._mean_and_error(candidate.dices)[0]
+
     def _mean_and_error(self, values: Tensor) -> tuple[float, float]:
+        """Mean of (n + m,) values by the shares, and its standard error."""
+        count = len(self.targets)
+        mean, error = self._stratified(values[:count])
+        rest = values[count:].double()
+        if len(rest) == 0:
+            return mean, error
+        spread = float(rest.std(correction=0)) / math.sqrt(len(rest))
+        mean = (1 - self.share) * mean + self.share * float(rest.mean())
+        return mean, math.hypot((1 - self.share) * error, self.share * spread)
+
+    def _stratified(self, values: Tensor) -> tuple[float, float]:
         """Mean over targets of the means of (n,) values, and its standard error.
 
         A target with a single pair says nothing of its own spread; the spread of all

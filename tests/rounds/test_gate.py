@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src_core.rounds.gate import TOLERANCE, judge
+from src_core.train import Regained
 
 GROUPS = {f"im{i}": f"p{i // 2}" for i in range(6)}
 
@@ -43,6 +44,21 @@ def test_worse_is_kept_aside(old, new, promoted):
     assert verdict.promoted is promoted
     assert f"{verdict.old:.3f}" in verdict.reason
     assert ("Kept aside" in verdict.reason) is not promoted
+
+
+@pytest.mark.parametrize(
+    ("share", "dice", "promoted"),
+    [(0.1, 0.5, True), (0.01, 0.5, False), (0.1, 0.0, False), (0.1, 0.18, True)],
+)
+def test_what_the_old_one_missed_counts_by_its_share(share, dice, promoted):
+    """Validation falls by 0.02: 0.9 x -0.02 + 0.1 x 0.18 is just not a loss."""
+    regained = Regained(frozenset({"a", "b"}), share, dice)
+    verdict = judge(_dices([0.9] * 6), _dices([0.88] * 6), GROUPS, regained)
+    assert verdict.promoted is promoted
+    assert f"2 labelled images where the old one found nothing {dice:.3f}" in (
+        verdict.reason
+    )
+    assert (verdict.old, verdict.new) == pytest.approx((0.9, 0.88))
 
 
 def test_every_target_counts_the_same():

@@ -156,3 +156,24 @@ def test_of_few_known_targets_little_is_concluded(count):
         rule = fit_rule(looked[:count])
         lost += [not rule.finds(one.evidence[0]) for one in looked[count:]]
     assert np.mean(lost) < 0.005
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kind_that_only_taught_is_known_too(seed):
+    """Small and faint beside what validates, but labelled: not taken for nothing."""
+    rng = np.random.default_rng(seed)
+    usual = [_looked(12 + rng.normal(), True, area=1500) for _ in range(30)]
+    rare = [_looked(2 + rng.normal() / 4, True, area=20) for _ in range(10)]
+    alone, both = fit_rule(usual), fit_rule(usual, rare[:2])
+    found = [[rule.finds(one.evidence[0]) for one in rare] for rule in (alone, both)]
+    assert not any(found[0])
+    assert all(found[1])
+    assert (both.present, both.absent) == (alone.present, alone.absent)
+
+
+def test_score_and_cut_are_not_fitted_on_what_taught():
+    looked, _ = _planted(400)
+    taught = [_looked(30.0, True, area=10) for _ in range(50)]
+    alone, both = fit_rule(looked), fit_rule(looked, taught)
+    assert (both.present, both.absent) == (alone.present, alone.absent)
+    assert both.slope == pytest.approx(alone.slope, rel=0.2)

@@ -95,3 +95,26 @@ def test_nothing_seen_nothing_saved():
     assert selection.state_dict() == {}
     selection.load_state_dict({"rng": torch.zeros(1)})
     assert selection.best is None
+
+
+@pytest.mark.parametrize(
+    ("share", "kept"), [(0.0, 0), (0.05, 0), (0.3, 1)], ids=["none", "few", "many"]
+)
+def test_what_was_missed_has_a_say_by_its_share(share, kept):
+    """Validation falls by 0.1 in every picture while the missed ones are learned."""
+    selection = Selection(ONE, share)
+    for number, dices in enumerate(([0.8] * 4 + [0.0, 0.0], [0.7] * 4 + [0.8, 0.6])):
+        selection.offer(_candidate(number, dices))
+    chosen = selection.chosen
+    assert chosen.weights["w"].item() == kept
+    assert selection.score(chosen.dices) == pytest.approx([0.8, 0.7][kept])
+
+
+def test_the_error_is_that_of_both_parts():
+    selection = Selection(torch.tensor([0, 0, 1, 1]), 0.25)
+    values = torch.tensor([0.1, 0.3, 0.0, 0.4, 0.5, 0.9], dtype=torch.float64)
+    validation = math.sqrt(0.02 / 2 + 0.08 / 2) / 2
+    missed = 0.2 / math.sqrt(2)
+    mean, error = selection._mean_and_error(values)
+    assert mean == pytest.approx(0.75 * 0.2 + 0.25 * 0.7)
+    assert error == pytest.approx(math.hypot(0.75 * validation, 0.25 * missed))

@@ -1,4 +1,4 @@
-"""Scores of a network on the pool's validation pairs."""
+"""Pairs of a pool that a network is asked about again and again, and its scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from src_core.imaging.prepare import standardise
 from src_core.ranks import here
-from src_core.types import Split
 
 if TYPE_CHECKING:
     from src_core.devices import Device
@@ -18,23 +17,29 @@ if TYPE_CHECKING:
     from src_core.train.wordings import Wordings
 
 
-class Validation:
-    """A fixed set of validation pairs, asked with each target's usual wording.
+class Asked:
+    """A fixed set of pairs with truth, asked with each target's usual wording.
 
     Parameters
     ----------
     pool : Pool
-        With validation pictures.
+        With the pictures.
     wordings : Wordings
         The prompts.
-    limit : int
-        At most so many pairs, spread evenly over the split: a look at all of them
-        would cost a short round more than it tells.
+    pairs : Tensor
+        (n, 2) long, image and target, as :meth:`Pool.pairs` gives them.
+    limit : int, optional
+        At most so many pairs, spread evenly over those given.
     """
 
-    def __init__(self, pool: Pool, wordings: Wordings, limit: int = 120) -> None:
-        pairs = pool.pairs(Split.VAL)
-        if len(pairs) > limit:
+    def __init__(
+        self,
+        pool: Pool,
+        wordings: Wordings,
+        pairs: Tensor,
+        limit: int | None = None,
+    ) -> None:
+        if limit is not None and len(pairs) > limit:
             pairs = pairs[torch.linspace(0, len(pairs) - 1, limit).round().long()]
         self.pool, self.wordings, self.pairs = pool, wordings, pairs
 
