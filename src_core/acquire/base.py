@@ -89,6 +89,8 @@ class Goal:
         (M,) that image's row; -1 where there is none.
     dice : float or None
         On the validation split; None where it was not measured.
+    absent : int
+        How many of the finished ones were looked through and do not show it.
     """
 
     id: str
@@ -97,6 +99,13 @@ class Goal:
     nearest: Floats
     nearest_row: Rows
     dice: float | None = None
+    absent: int = 0
+
+    @property
+    def prevalence(self) -> float:
+        """Share of images that show it, by the finished ones (Laplace's rule)."""
+        count = len(self.labelled)
+        return (count - self.absent + 1) / (count + 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

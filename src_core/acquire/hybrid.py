@@ -8,6 +8,9 @@ by k-centre it did.
 
 - Each target has its own share of the picks, by what is left to gain for it and by how
   few labels it has, and its own moment of going over from the first way to the second.
+- Where the model finds nothing, though nearly every finished image shows the target, it
+  is not unsure, and may be blind: a kind of picture that it has not learned. One pick
+  in five goes there while there are such images.
 - What is quick to correct is preferred among equals, in the seconds that this project's
   own history lets one expect.
 """
@@ -43,6 +46,16 @@ OPINIONS = ("bald", "consistency", "entropy")
 SHARE = 0.25
 """Of a target's candidates, the most uncertain, among which the farthest is taken."""
 
+USUAL = 0.85
+"""Share of images that show a target, by the finished ones, from which on it surprises
+that the model finds nothing; reached with five finished that all show it."""
+
+NOTHING = 0.05
+"""Of what the model finds in most images where it finds some: next to nothing."""
+
+CHECKED = 0.2
+"""Of the picks, those that go where the model's silence surprises."""
+
 EASE = 0.25
 """Weight of being quick to correct, where typical or far has 1."""
 
@@ -62,14 +75,20 @@ class Hybrid:
         trusted = [bool(rng.random() < believed[number]) for number in order]
         # Each way takes its time to prepare: only those that are gone.
         ways: dict[bool, _Typical | _Unsure] = {}
+        odd = surprising(pool)
         for number, goes in zip(order, trusted, strict=True):
             if goes not in ways:
                 kind = _Unsure if goes else _Typical
                 ways[goes] = kind(pool, count, rng)
                 for taken in batch.taken:
                     ways[goes].note(taken)
-            best = ways[goes].next(batch.open(pool.goal == number))
-            why = ways[goes].why(best)
+            wanted = batch.open(pool.goal == number)
+            if (wanted & odd).any() and rng.random() < CHECKED:
+                best = _most_typical(pool, wanted & odd)
+                why = _why_surprising(pool, best)
+            else:
+                best = ways[goes].next(wanted)
+                why = ways[goes].why(best)
             picks.append(make_pick(pool, best, 1.0 / (1 + len(picks)), why))
             batch.take(best)
             for way in ways.values():
@@ -123,6 +142,32 @@ def ease(pool: Pool) -> Floats:
     return ranks(-np.nan_to_num(pool.seconds, nan=float(np.nanmedian(pool.seconds))))
 
 
+def surprising(pool: Pool) -> NDArray[np.bool_]:
+    """(N,) whether the model finds next to nothing of what nearly every image shows."""
+    odd = np.zeros(len(pool), bool)
+    if not pool.knows("foreground"):
+        return odd
+    found = pool.scores["foreground"]
+    for number, goal in enumerate(pool.goals):
+        mine = pool.goal == number
+        usual = found[mine & (found > 0)]
+        if goal.prevalence >= USUAL and len(usual):
+            odd |= mine & (found <= NOTHING * np.median(usual))
+    return odd
+
+
+def _most_typical(pool: Pool, among: NDArray[np.bool_]) -> int:
+    """Of those, one of a kind: what looks like nothing else may well be empty."""
+    return int(np.argmax(np.where(among, pool.gallery.typicality[pool.image], -np.inf)))
+
+
+def _why_surprising(pool: Pool, candidate: int) -> str:
+    goal = pool.goals[pool.goal[candidate]]
+    count = len(goal.labelled)
+    said = f"the model finds nothing, though {count - goal.absent} of {count} show it"
+    return joined(said, likeness(pool, candidate))
+
+
 class _Typical:
     """The first way: the most typical of the largest bare group."""
 
@@ -131,7 +176,8 @@ class _Typical:
         bonus = EASE * ease(pool)
         if pool.knows("foreground"):
             # An image without the target teaches less, and most of a pool may be so.
-            bonus = bonus + (np.nan_to_num(pool.scores["foreground"]) > 0)
+            found = np.nan_to_num(pool.scores["foreground"]) > 0
+            bonus = bonus + (found | surprising(pool))
         self._groups = Groups(pool, count, rng, bonus)
 
     def next(self, wanted: NDArray[np.bool_]) -> int:

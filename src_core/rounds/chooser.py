@@ -245,10 +245,11 @@ class Chooser:
             if image is not None and target is not None:
                 mask = project.mask(image, target)
                 finished = mask is not None and mask.status.is_truth
+                there = mask is not None and mask.status is not MaskStatus.EMPTY
                 if mask is not None and mask.status is MaskStatus.DONE:
                     self._homes.draw(image, target)
                 for standing in self._standings.values():
-                    standing.update(image, target, finished=finished)
+                    standing.update(image, target, finished=finished, there=there)
             elif verb in WISH_VERBS:
                 wished = True
             elif verb != "promote":

@@ -9,10 +9,10 @@ import numpy as np
 
 from src_core.acquire import Goal
 from src_core.acquire.likeness import apart, nearest_of
-from src_core.store.truth import truths
+from src_core.types import MaskStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from src_core.types import Target
 
 
-def finished_images(project: Project) -> dict[str, set[str]]:
-    """Return target id -> ids of the images that are finished for it."""
-    done: dict[str, set[str]] = {}
-    for image, finished in truths(project).items():
-        for target in finished:
-            done.setdefault(target, set()).add(image)
+def finished_images(project: Project) -> dict[str, dict[str, bool]]:
+    """Return target id -> id of each image finished for it -> whether it is there."""
+    done: dict[str, dict[str, bool]] = {}
+    for mask in project.masks():
+        if mask.status is not None and mask.status.is_truth:
+            there = mask.status is not MaskStatus.EMPTY
+            done.setdefault(mask.target, {})[mask.image] = there
     return done
 
 
@@ -39,8 +40,8 @@ class Standing:
         The images.
     targets : sequence of Target
         T targets; the nameless one where the project has none yet.
-    done : mapping of str to set of str
-        Target id to the ids of the images that are finished for it.
+    done : mapping of str to mapping of str to bool
+        As :func:`finished_images` returns it.
     dices : mapping of str to float
         Target id to validation Dice, where it is known.
     measured : bool
@@ -58,7 +59,7 @@ class Standing:
         self,
         stock: Stock,
         targets: Sequence[Target],
-        done: Mapping[str, set[str]],
+        done: Mapping[str, Mapping[str, bool]],
         dices: Mapping[str, float],
         *,
         measured: bool,
@@ -67,19 +68,32 @@ class Standing:
         self._number = {target.id: number for number, target in enumerate(targets)}
         self.open: NDArray[np.bool_] = np.ones((len(stock.gallery), len(targets)), bool)
         self.goals: list[Goal] = []
+        self._absent: list[set[int]] = []
         for number, target in enumerate(targets):
-            rows = self._rows(done.get(target.id, set()))
+            finished = done.get(target.id, {})
+            rows = self._rows(finished)
+            empty = (image for image, there in finished.items() if not there)
+            self._absent.append(set(self._rows(empty).tolist()))
             self.open[rows, number] = False
             near, which = self._near(rows)
             dice = dices.get(target.id)
-            self.goals.append(Goal(target.id, target.name, rows, near, which, dice))
+            absent = len(self._absent[number])
+            self.goals.append(
+                Goal(target.id, target.name, rows, near, which, dice, absent)
+            )
 
-    def update(self, image: str, target: str, *, finished: bool) -> None:
-        """Take in that one mask was finished, or is so no longer."""
+    def update(self, image: str, target: str, *, finished: bool, there: bool) -> None:
+        """Take in that one mask was finished, or is so no longer, and what it shows."""
         row, number = self._stock.row.get(image), self._number.get(target)
-        if row is None or number is None or self.open[row, number] != finished:
+        if row is None or number is None:
             return
-        goal = self.goals[number]
+        absent = self._absent[number]
+        absent.discard(row)
+        if finished and not there:
+            absent.add(row)
+        goal = self.goals[number] = replace(self.goals[number], absent=len(absent))
+        if self.open[row, number] != finished:
+            return
         self.open[row, number] = not finished
         if not finished:
             rows = goal.labelled[goal.labelled != row]
@@ -97,7 +111,7 @@ class Standing:
             goal, labelled=rows, nearest=near, nearest_row=which
         )
 
-    def _rows(self, images: set[str]) -> NDArray[np.int64]:
+    def _rows(self, images: Iterable[str]) -> NDArray[np.int64]:
         row = self._stock.row
         found = sorted(row[image] for image in images if image in row)
         return np.array(found, np.int64)

@@ -20,6 +20,7 @@ def make_pool(
     dices=None,
     scores=None,
     seconds=None,
+    absent=None,
 ):
     """A pool over images with these features.
 
@@ -46,7 +47,8 @@ def make_pool(
         opened[done, number] = False
         near, which = nearest_of(features, done)
         dice = None if dices is None else dices[number]
-        goals.append(Goal(f"t{number}", f"target {number}", done, near, which, dice))
+        name, none = f"target {number}", 0 if absent is None else absent[number]
+        goals.append(Goal(f"t{number}", name, done, near, which, dice, none))
     image, goal = np.nonzero(opened)
 
     def spread(values):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from src_core.acquire import strategy
-from src_core.acquire.hybrid import ease, need, trust
+from src_core.acquire.hybrid import CHECKED, ease, need, surprising, trust
 from src_core.acquire.uncertain import power_noise
 
 
@@ -159,8 +159,9 @@ class TestHybrid:
         """Of the unsure half, the one in the cluster that nobody has labelled."""
         features = clouds(np.random.default_rng(3), 60, 60)
         unsure = np.where(np.arange(120) % 2, 0.9, 0.01)
+        scores = scored(unsure) | {"foreground": np.full(120, 0.3)}
         pool = pool_of(
-            features, labelled=(range(0, 50, 2),), dices=[0.9], scores=scored(unsure)
+            features, labelled=(range(0, 50, 2),), dices=[0.9], scores=scores
         )
         found = draws("hybrid", pool, 1, seeds=20)
         assert all(int(name.removeprefix("im")) >= 60 for name in found)
@@ -231,6 +232,53 @@ class TestHybrid:
         needs = [need(goal) for goal in goals]
         assert needs == sorted(needs, reverse=True)
         assert needs[2] / needs[3] == pytest.approx(5.0)
+
+    @pytest.mark.parametrize(
+        ("labelled", "absent", "surprised"),
+        [(20, 0, True), (5, 0, True), (4, 0, False), (20, 1, True), (20, 4, False)],
+    )
+    def test_finding_nothing_surprises_where_nearly_all_show_it(
+        self, pool_of, scored, labelled, absent, surprised
+    ):
+        """Six of the sixty are answered with nothing, or next to it."""
+        found = np.r_[np.full(54, 0.2), 0.0, 0.0, 0.0, 0.009, 0.001, 0.05]
+        pool = pool_of(
+            np.zeros((60, 1)),
+            labelled=(range(labelled),),
+            absent=[absent],
+            scores=scored(np.full(60, 0.5)) | {"foreground": found},
+        )
+        told = surprising(pool)
+        assert pool.image[told].tolist() == ([54, 55, 56, 57, 58] if surprised else [])
+
+    def test_one_pick_in_five_goes_where_silence_surprises(self, pool_of, scored):
+        """To one that is typical of its kind, and not to the odd one out."""
+        rng = np.random.default_rng(4)
+        features = np.r_[clouds(rng, 60, 12), [[500.0, 500.0]]]
+        silent = np.arange(73) >= 60
+        found = np.where(silent, 0.0, 0.3)
+        pool = pool_of(
+            features,
+            labelled=(range(25),),
+            dices=[0.9],
+            scores=scored(np.where(silent, 0.0, 0.9)) | {"foreground": found},
+        )
+        picked = draws("hybrid", pool, 1, seeds=400)
+        there = sum(n for name, n in picked.items() if int(name[2:]) >= 60)
+        # Some go there for being far from what is labelled.
+        assert CHECKED - 0.06 < there / 400 < CHECKED + 0.12
+        assert "im72" not in picked
+        reasons = {
+            strategy("hybrid").pick(pool, 1, np.random.default_rng(seed))[0].reason
+            for seed in range(30)
+        }
+        assert any(
+            reason.startswith("the model finds nothing, though 25 of 25 show it")
+            for reason in reasons
+        )
+
+    def test_a_model_that_was_not_asked_surprises_nobody(self, pool_of):
+        assert not surprising(pool_of(np.zeros((30, 1)), labelled=(range(25),))).any()
 
     def test_ease_is_nothing_before_any_time_was_taken(self, pool_of):
         assert not ease(pool_of(np.zeros((5, 1)))).any()
