@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from src_core.train import Regained
 
 TOLERANCE = 0.001
+MOST_LOST = 0.03
+"""Validation Dice that may be given for what the old version missed."""
 DRAWS = 2000
 
 Key = tuple[str, str]  # image, target
@@ -53,7 +55,8 @@ def judge(
 
     A kind of picture of which the first masks were just saved has no judge among them:
     who has begun to find it, at a small cost elsewhere, would be kept aside for ever.
-    So what the old version missed of the labelled pictures counts by its share of them.
+    So what the old version missed of the labelled pictures counts by its share of them,
+    up to a loss of `MOST_LOST`.
 
     Parameters
     ----------
@@ -82,13 +85,13 @@ def judge(
     low, high = _interval(old, new, groups, seed)
     interval = f"(95 % interval of the difference {low:+.3f} to {high:+.3f})"
     step = f"Dice {before:.3f} before, {value:.3f} now {interval}"
-    gain = value - before
+    gain = difference = value - before
     if regained is not None:
         share, count = regained.share, len(regained.images)
         gain = (1 - share) * gain + share * regained.dice
         those = f"{count} labelled images" if count > 1 else "one labelled image"
         step += f"; of {those} where the old one found nothing {regained.dice:.3f}"
-    if gain >= -TOLERANCE:
+    if gain >= -TOLERANCE and difference >= -MOST_LOST:
         return Verdict(True, f"Promoted: {step}.", before, value, low, high)
     return Verdict(
         False,

@@ -154,8 +154,7 @@ class Training:
         """Train until the budget is spent or the stop is asked for."""
         held = self.ranks.from_first(self._checkpoint)
         if not (held and go_on_from(self, held)) and self._goes_on:
-            asked = self.sampler.pool, self.sampler.wordings, self.device
-            self.mind(missed_by(self.method.average, *asked))
+            self._find_missed()
         train, course = self.settings.train, self.course
         self._last_report = last_save = time.monotonic()
         pace = self._pace()
@@ -194,6 +193,12 @@ class Training:
             course.began is not None,
             self._regained(chosen),
         )
+
+    def _find_missed(self) -> None:
+        started = self.budget.clock()
+        asked = self.sampler.pool, self.sampler.wordings, self.device
+        self.mind(missed_by(self.method.average, *asked))
+        self._looking += self.budget.clock() - started
 
     def mind(self, missed: Missed) -> None:
         """Let what is missed be taught more often, and judge beside the validation."""

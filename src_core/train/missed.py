@@ -32,8 +32,8 @@ SHARE = 0.4
 LOST, FOUND = 0.1, 0.5
 """Dice below which a pair counts as missed, and from which it no longer does."""
 
-LIMIT = 1000
-"""At most so many labelled pairs are looked at."""
+LIMIT = 300
+"""At most so many labelled pairs are looked at: it takes a part of the round's time."""
 
 State = dict[str, Tensor]
 

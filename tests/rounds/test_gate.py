@@ -61,6 +61,13 @@ def test_what_the_old_one_missed_counts_by_its_share(share, dice, promoted):
     assert (verdict.old, verdict.new) == pytest.approx((0.9, 0.88))
 
 
+def test_for_what_was_missed_not_everything_is_given():
+    regained = Regained(frozenset({"a"}), 0.5, 0.9)
+    old, new = _dices([0.9] * 6), [_dices([0.9 - lost] * 6) for lost in (0.029, 0.031)]
+    promoted = [judge(old, one, GROUPS, regained).promoted for one in new]
+    assert promoted == [True, False]
+
+
 def test_every_target_counts_the_same():
     """A target with few images is not drowned by one with many."""
     old = _dices([0.5] * 6) | {("im0", "heart"): 0.9}
