@@ -88,9 +88,9 @@ def judge(
     gain = difference = value - before
     if regained is not None:
         share, count = regained.share, len(regained.images)
-        gain = (1 - share) * gain + share * regained.dice
+        gain = (1 - share) * gain + share * (regained.dice - regained.before)
         those = f"{count} labelled images" if count > 1 else "one labelled image"
-        step += f"; of {those} where the old one found nothing {regained.dice:.3f}"
+        step += f", and {regained.dice:.3f} on {those} where the old one found nothing"
     if gain >= -TOLERANCE and difference >= -MOST_LOST:
         return Verdict(True, f"Promoted: {step}.", before, value, low, high)
     return Verdict(

@@ -215,7 +215,8 @@ class Training:
             return None
         rows = self.missed.pairs[:, 0].tolist()
         held = frozenset(self.sampler.pool.owner(row) for row in rows)
-        return Regained(held, self.missed.share, float(after.mean()))
+        missed = self.missed
+        return Regained(held, missed.share, missed.before, float(after.mean()))
 
     def _turn(self) -> Turn:
         """Have the first rank decide what hangs on its clock, or on a person."""

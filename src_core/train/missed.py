@@ -48,12 +48,15 @@ class Missed:
         (m, 2) long, image and target.
     share : float
         Of all labelled pairs that show something.
+    before : float
+        Mean Dice of the missed pairs by those weights, next to 0.
     lost : Tensor
         (m,) bool, whether the pair is still missed.
     """
 
     pairs: Tensor = field(default_factory=lambda: torch.empty((0, 2), dtype=torch.long))
     share: float = 0.0
+    before: float = 0.0
     lost: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,15 +73,19 @@ class Missed:
 
     def state_dict(self) -> State:
         """Return it as tensors, for a checkpoint."""
-        share = torch.tensor(self.share, dtype=torch.float64)
-        return {"missed": self.pairs, "missed.share": share, "missed.lost": self.lost}
+        numbers = torch.tensor([self.share, self.before], dtype=torch.float64)
+        return {
+            "missed.pairs": self.pairs,
+            "missed.numbers": numbers,
+            "missed.lost": self.lost,
+        }
 
     @classmethod
     def from_state(cls, tensors: State) -> Missed:
         """Take it from a checkpoint's tensors; one of an earlier program has none."""
-        if "missed" not in tensors:
+        if "missed.pairs" not in tensors:
             return cls()
-        missed = cls(tensors["missed"], float(tensors["missed.share"]))
+        missed = cls(tensors["missed.pairs"], *tensors["missed.numbers"].tolist())
         missed.lost = tensors["missed.lost"]
         return missed
 
@@ -88,8 +95,12 @@ def missed_by(net: PromptNet, pool: Pool, wordings: Wordings, device: Device) ->
     pairs = pool.pairs(Split.TRAIN)
     there = ~pool.empty[pool.rows[pairs[:, 0], pairs[:, 1]]]
     asked = Asked(pool, wordings, pairs[there], LIMIT)
-    lost = asked.dices(net, device) < LOST
-    return Missed(asked.pairs[lost], float(lost.double().mean()) if len(lost) else 0.0)
+    dices = asked.dices(net, device)
+    lost = dices < LOST
+    if not lost.any():
+        return Missed()
+    share, before = float(lost.double().mean()), float(dices[lost].mean())
+    return Missed(asked.pairs[lost], share, before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +113,11 @@ class Regained:
         Ids of the project's images that hold a missed pair.
     share : float
         Of all labelled pairs that show something.
-    dice : float
-        Mean of the missed pairs, by the new version; by the one before about 0.
+    before, dice : float
+        Mean Dice of the missed pairs, by the version before and by the new one.
     """
 
     images: frozenset[str]
     share: float
+    before: float
     dice: float

@@ -47,22 +47,28 @@ def test_worse_is_kept_aside(old, new, promoted):
 
 
 @pytest.mark.parametrize(
-    ("share", "dice", "promoted"),
-    [(0.1, 0.5, True), (0.01, 0.5, False), (0.1, 0.0, False), (0.1, 0.18, True)],
+    ("share", "before", "dice", "promoted"),
+    [
+        (0.1, 0.0, 0.5, True),
+        (0.01, 0.0, 0.5, False),
+        (0.1, 0.0, 0.0, False),
+        (0.1, 0.0, 0.18, True),
+        (0.1, 0.05, 0.18, False),
+        (0.1, 0.05, 0.23, True),
+    ],
 )
-def test_what_the_old_one_missed_counts_by_its_share(share, dice, promoted):
+def test_what_the_old_one_missed_counts_by_its_share(share, before, dice, promoted):
     """Validation falls by 0.02: 0.9 x -0.02 + 0.1 x 0.18 is just not a loss."""
-    regained = Regained(frozenset({"a", "b"}), share, dice)
+    regained = Regained(frozenset({"a", "b"}), share, before, dice)
     verdict = judge(_dices([0.9] * 6), _dices([0.88] * 6), GROUPS, regained)
     assert verdict.promoted is promoted
-    assert f"2 labelled images where the old one found nothing {dice:.3f}" in (
-        verdict.reason
-    )
+    said = f"and {dice:.3f} on 2 labelled images where the old one found nothing"
+    assert said in verdict.reason
     assert (verdict.old, verdict.new) == pytest.approx((0.9, 0.88))
 
 
 def test_for_what_was_missed_not_everything_is_given():
-    regained = Regained(frozenset({"a"}), 0.5, 0.9)
+    regained = Regained(frozenset({"a"}), 0.5, 0.0, 0.9)
     old, new = _dices([0.9] * 6), [_dices([0.9 - lost] * 6) for lost in (0.029, 0.031)]
     promoted = [judge(old, one, GROUPS, regained).promoted for one in new]
     assert promoted == [True, False]

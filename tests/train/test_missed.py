@@ -14,7 +14,7 @@ from src_core.devices import Device
 from src_core.imaging.prepare import prepare
 from src_core.text import load_encoder
 from src_core.train import Budget, Hooks, Item, Pool, Training, Wordings
-from src_core.train.missed import FOUND, SHARE, Missed, missed_by
+from src_core.train.missed import FOUND, LOST, SHARE, Missed, missed_by
 from src_core.train.sampler import Sampler
 from src_core.types import Split
 from toy_world import DISC, toy_item, toy_settings
@@ -77,6 +77,7 @@ def test_it_is_found_out_who_is_missed(joined, words, settings, usual_weights):
     missed = missed_by(training.method.average, joined, words, CPU)
     assert [joined.owner(row) for row in missed.pairs[:, 0].tolist()] == [f"im{ODD}"]
     assert missed.share == pytest.approx(1 / 9)
+    assert 0 <= missed.before < LOST
     assert missed.still.tolist() == missed.pairs.tolist()
 
 
@@ -144,12 +145,12 @@ def test_a_resumed_training_still_minds_what_was_missed(
 
 
 def test_a_checkpoint_keeps_who_is_still_missed():
-    missed = Missed(torch.tensor([[3, 0], [5, 1], [7, 0]]), 0.3)
+    missed = Missed(torch.tensor([[3, 0], [5, 1], [7, 0]]), 0.3, 0.05)
     missed.look_again(torch.tensor([FOUND - 0.01, FOUND, 0.9]))
     held = Missed.from_state(missed.state_dict() | {"rng": torch.zeros(1)})
     assert held.still.tolist() == [[3, 0]]
     assert held.pairs.tolist() == missed.pairs.tolist()
-    assert held.share == 0.3
+    assert (held.share, held.before) == (0.3, 0.05)
     assert len(Missed.from_state({"rng": torch.zeros(1)}).pairs) == 0
 
 
