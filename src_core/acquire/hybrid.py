@@ -164,7 +164,8 @@ def _most_typical(pool: Pool, among: NDArray[np.bool_]) -> int:
 def _why_surprising(pool: Pool, candidate: int) -> str:
     goal = pool.goals[pool.goal[candidate]]
     count = len(goal.labelled)
-    said = f"the model finds nothing, though {count - goal.absent} of {count} show it"
+    shown = f"{count - goal.absent} of {count} labelled images"
+    said = f"the model finds next to nothing, though {shown} show the target"
     return joined(said, likeness(pool, candidate))
 
 

@@ -18,6 +18,7 @@ from src_core.errors import (
     OutOfMemoryError,
     UserError,
 )
+from src_core.rounds import held_out_groups
 from src_core.types import MaskStatus
 
 VERDICT = {
@@ -260,6 +261,24 @@ def test_what_goes_wrong_is_said_with_the_next_step(
     assert trained.engine.requests[1][2] == trained.engine.requests[0][2]
     assert trained.engine.started == 1 + new_engine
     assert trained.state.job.outcome is not None
+
+
+def test_going_on_from_a_checkpoint_holds_nobody_new_out(trained) -> None:
+    """Who taught before it broke off must not examine when it goes on."""
+    trained.engine.error = JobLostError("The worker died.")
+    trained.controller.retrain(3.0)
+    project, before = trained.project, held_out_groups(trained.project)
+    for n in range(10):
+        image, _ = project.add_image(
+            np.full((24, 32), n, np.uint8), name=f"late-{n}.png", axes="yx"
+        )
+        mask = np.ones((24, 32), np.uint8)
+        project.save_mask(image.id, "heart", mask, status=MaskStatus.DONE)
+    trained.engine.error = None
+    trained.choose("Go on")
+    assert held_out_groups(project) == before
+    trained.controller.retrain(3.0)
+    assert len(held_out_groups(project)) > len(before)
 
 
 @pytest.mark.parametrize(
