@@ -67,8 +67,8 @@ def judge(
     groups : mapping
         Image -> group; a patient's images are drawn together.
     regained : Regained or None
-        How the new version does on labelled pictures in which the old one found
-        nothing; they have taught it.
+        How the new version does on labelled pictures that the old one missed; they have
+        taught it.
     seed : int
         Of the bootstrap.
     """
@@ -90,7 +90,7 @@ def judge(
         share, count = regained.share, len(regained.images)
         gain = (1 - share) * gain + share * (regained.dice - regained.before)
         those = f"{count} labelled images" if count > 1 else "one labelled image"
-        step += f", and {regained.dice:.3f} on {those} where the old one found nothing"
+        step += f", and {regained.dice:.3f} on {those} that the old one missed"
     if gain >= -TOLERANCE and difference >= -MOST_LOST:
         return Verdict(True, f"Promoted: {step}.", before, value, low, high)
     return Verdict(

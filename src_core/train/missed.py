@@ -1,4 +1,4 @@
-"""Labelled pairs in which a version finds nothing, though a training goes on from it.
+"""Labelled pairs that a version misses, though a training goes on from it.
 
 A new kind of picture is rare when its first masks are saved, and a network that has
 settled on "nothing here" is hard to move by a few of them among many: on DSB-2018 two

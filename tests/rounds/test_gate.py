@@ -62,7 +62,7 @@ def test_what_the_old_one_missed_counts_by_its_share(share, before, dice, promot
     regained = Regained(frozenset({"a", "b"}), share, before, dice)
     verdict = judge(_dices([0.9] * 6), _dices([0.88] * 6), GROUPS, regained)
     assert verdict.promoted is promoted
-    said = f"and {dice:.3f} on 2 labelled images where the old one found nothing"
+    said = f"and {dice:.3f} on 2 labelled images that the old one missed"
     assert said in verdict.reason
     assert (verdict.old, verdict.new) == pytest.approx((0.9, 0.88))
 
