@@ -78,8 +78,11 @@ class Hybrid:
         odd = surprising(pool)
         for number, goes in zip(order, trusted, strict=True):
             if goes not in ways:
-                kind = _Unsure if goes else _Typical
-                ways[goes] = kind(pool, count, rng)
+                ways[goes] = (
+                    _Unsure(pool, count, rng)
+                    if goes
+                    else _Typical(pool, count, rng, odd)
+                )
                 for taken in batch.taken:
                     ways[goes].note(taken)
             wanted = batch.open(pool.goal == number)
@@ -172,13 +175,19 @@ def _why_surprising(pool: Pool, candidate: int) -> str:
 class _Typical:
     """The first way: the most typical of the largest bare group."""
 
-    def __init__(self, pool: Pool, count: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        count: int,
+        rng: np.random.Generator,
+        odd: NDArray[np.bool_],
+    ) -> None:
         self._pool = pool
         bonus = EASE * ease(pool)
         if pool.knows("foreground"):
             # An image without the target teaches less, and most of a pool may be so.
             found = np.nan_to_num(pool.scores["foreground"]) > 0
-            bonus = bonus + (found | surprising(pool))
+            bonus = bonus + (found | odd)
         self._groups = Groups(pool, count, rng, bonus)
 
     def next(self, wanted: NDArray[np.bool_]) -> int:

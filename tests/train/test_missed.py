@@ -1,4 +1,4 @@
-"""What a version finds nothing in: told apart, taught more often, and given a say."""
+"""What a version misses: told apart, taught more often, and given a say."""
 
 from __future__ import annotations
 
