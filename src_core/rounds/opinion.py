@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -96,6 +96,21 @@ class Opinions:
         """(n, K, S, S) bool: the pixels that some opinion holds possible."""
         voices = torch.cat([self.first[None], self.others, self.moved])
         return voices.amax(0) > NEAR
+
+    def at(self, pixels: Tensor) -> Opinions:
+        """Return the same of m pixels only, each array's last four axes one of m.
+
+        Parameters
+        ----------
+        pixels : Tensor
+            (n, K, S, S) bool, m of them true.
+        """
+        return replace(
+            self,
+            first=self.first[pixels],
+            others=self.others[:, pixels],
+            moved=self.moved[:, pixels],
+        )
 
 
 def bits(probability: Tensor) -> Tensor:

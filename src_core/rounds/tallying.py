@@ -53,31 +53,31 @@ class Spot:
 
 def tally(opinions: Opinions, spots: list[Spot]) -> Floats:
     """Return the numbers of n views and K targets: (n, K, `COLUMNS`) float32."""
+    near = opinions.near()
+    # Most of a picture is near nothing; logarithms of all of it are most of the work.
+    here = opinions.at(near)
     maps = {
-        "entropy": opinions.entropy(),
-        "margin": opinions.margin(),
-        "bald": opinions.bald(),
-        "consistency": opinions.consistency(),
+        "entropy": _spread(here.entropy(), near),
+        "margin": _spread(here.margin(), near),
+        "bald": _spread(here.bald(), near),
+        "consistency": _spread(here.consistency(), near),
     }
-    heat, near = opinions.heat(), opinions.near()
+    heat = _spread(here.heat(), near)
     found = opinions.first > 0.5
     second = opinions.others[0] > 0.5 if len(opinions.others) else found
     edge = found & ~_shrunk(found)
     rows = np.full((*heat.shape[:2], len(COLUMNS)), -1.0, np.float32)
     for n, spot in enumerate(spots):
         window = (n, slice(None), *spot.box.window)
-        inside = near[window]
-        sums = {
-            name: (map_[window] * inside).sum((1, 2)) for name, map_ in maps.items()
-        }
+        sums = {name: map_[window].sum((1, 2)) for name, map_ in maps.items()}
         mine, other = found[window], second[window]
         sums |= {
-            "near": inside.sum((1, 2)),
+            "near": near[window].sum((1, 2)),
             "found": mine.sum((1, 2)),
             "outline": edge[window].sum((1, 2)),
             "shared": 2 * (mine & other).sum((1, 2)),
             "either": mine.sum((1, 2)) + other.sum((1, 2)),
-            "pixels": torch.full((heat.shape[1],), inside[0].numel()),
+            "pixels": torch.full((heat.shape[1],), mine[0].numel()),
         }
         rows[n, :, : len(SUMS)] = torch.stack(
             [sums[name].float() for name in SUMS], dim=1
@@ -86,6 +86,11 @@ def tally(opinions: Opinions, spots: list[Spot]) -> Floats:
         for k in range(heat.shape[1]):
             rows[n, k, len(SUMS) + 1 :] = _hottest(heat[window], found[window], k, spot)
     return rows
+
+
+def _spread(values: Tensor, where: Tensor) -> Tensor:
+    """(m,) at the m true places of (n, K, S, S), 0 elsewhere."""
+    return torch.zeros(where.shape).masked_scatter_(where, values)
 
 
 def _hottest(
@@ -106,10 +111,11 @@ def _hottest(
     if total <= 1e-3:  # a thousandth of a bit in all is rounding
         return 0.0, spot.z, -1.0, -1.0, -1.0, -1.0
     side = max(3, min(heat.shape[1:]) // WINDOW) | 1
-    blurred = F.avg_pool2d(heat[k][None, None], side, 1, side // 2)[0, 0]
-    peak = int(blurred.argmax())
-    y, x = divmod(peak, heat.shape[2])
     half = side // 2
+    # Down and then across: the same means in a twelfth of the time.
+    down = F.avg_pool2d(heat[k][None, None], (side, 1), 1, (half, 0))
+    blurred = F.avg_pool2d(down, (1, side), 1, (0, half))[0, 0]
+    y, x = divmod(int(blurred.argmax()), heat.shape[2])
     around = (
         slice(max(0, y - half), y + half + 1),
         slice(max(0, x - half), x + half + 1),
@@ -129,7 +135,8 @@ def _relation(heat: Tensor, found: Tensor, around: tuple[slice, slice]) -> int:
     """0 where the heat lies along the outline, 1 inside what was found, 2 beside it."""
     wide, narrow = _grown(found[None, None])[0, 0], _shrunk(found[None, None])[0, 0]
     parts = (wide & ~narrow, narrow, ~wide)
-    return int(np.argmax([float((heat * part)[around].sum()) for part in parts]))
+    hot = heat[around]
+    return int(np.argmax([float((hot * part[around]).sum()) for part in parts]))
 
 
 def _neighbour(found: Tensor, k: int, y: int, x: int) -> int:
