@@ -82,6 +82,8 @@ class Goal:
         Empty where the project has no target yet.
     labelled : ndarray
         (n,) rows of the gallery that are finished for it.
+    finished : int
+        Images finished for it, those that nothing has looked at yet among them.
     nearest : ndarray
         (M,) float32, distance of each image to the nearest finished one; inf where
         there is none.
@@ -90,12 +92,13 @@ class Goal:
     dice : float or None
         On the validation split; None where it was not measured.
     absent : int
-        How many of the finished ones were looked through and do not show it.
+        How many of the finished ones do not show it.
     """
 
     id: str
     name: str
     labelled: Rows
+    finished: int
     nearest: Floats
     nearest_row: Rows
     dice: float | None = None
@@ -104,8 +107,7 @@ class Goal:
     @property
     def prevalence(self) -> float:
         """Share of images that show it, by the finished ones (Laplace's rule)."""
-        count = len(self.labelled)
-        return (count - self.absent + 1) / (count + 2)
+        return (self.finished - self.absent + 1) / (self.finished + 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -126,14 +126,14 @@ def need(goal: Goal) -> float:
     what is left to gain r at n labels is about r / n.
     """
     left = 1.0 - goal.dice if goal.dice is not None else 0.5
-    return max(left, 0.02) / (len(goal.labelled) + FEW)
+    return max(left, 0.02) / (goal.finished + FEW)
 
 
 def trust(pool: Pool, goal: Goal) -> float:
     """Return how far the model's uncertainty about a target is believed, 0 to 1."""
     if not any(pool.knows(opinion) for opinion in OPINIONS):
         return 0.0
-    seen = (len(goal.labelled) - FEW) / (ENOUGH - FEW)
+    seen = (goal.finished - FEW) / (ENOUGH - FEW)
     good = 1.0 if goal.dice is None else (goal.dice - POOR) / (GOOD - POOR)
     return float(np.clip(seen, 0, 1) * np.clip(good, 0, 1))
 
@@ -166,8 +166,7 @@ def _most_typical(pool: Pool, among: NDArray[np.bool_]) -> int:
 
 def _why_surprising(pool: Pool, candidate: int) -> str:
     goal = pool.goals[pool.goal[candidate]]
-    count = len(goal.labelled)
-    shown = f"{count - goal.absent} of {count} labelled images"
+    shown = f"{goal.finished - goal.absent} of {goal.finished} labelled images"
     said = f"the model finds next to nothing, though {shown} show the target"
     return joined(said, likeness(pool, candidate))
 

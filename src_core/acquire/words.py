@@ -62,13 +62,16 @@ def where(pool: Pool, candidate: int) -> str:
 
 
 def likeness(pool: Pool, candidate: int) -> str:
-    """Say how new the image is beside what is labelled, and what comes nearest."""
+    """Say how new the image is beside what is labelled, and what comes nearest.
+
+    Nothing where none of what is labelled has been looked at yet.
+    """
     goal = pool.goals[pool.goal[candidate]]
     row = pool.image[candidate]
     nearest = goal.nearest_row[row]
     what = f" for '{goal.name}'" if len(pool.goals) > 1 and goal.name else ""
     if nearest < 0:
-        return f"the first to be labelled{what}"
+        return "" if goal.finished else f"the first to be labelled{what}"
     named = pool.gallery.names[nearest]
     apart = goal.nearest[pool.image[pool.goal == pool.goal[candidate]]]
     nearer = (apart < goal.nearest[row]).sum() / max(1, len(apart) - 1)

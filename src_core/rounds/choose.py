@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from src_core.rounds.chooser import Load
     from src_core.store import Project
 
-WAITING: Final = (Limits(seconds=2.0), Limits(images=60, seconds=6.0))
+WAITING: Final = (Limits(seconds=1.0), Limits(images=60, seconds=2.0))
 """What may be looked at while a person waits for the next image: pictures by their
-looks, and by the model until so many are known. The worker looks at the rest."""
+looks, and by the model until so many open ones are known. The worker looks at the
+rest."""
 
 _CHOOSERS: weakref.WeakKeyDictionary[Project, Chooser] = weakref.WeakKeyDictionary()
 

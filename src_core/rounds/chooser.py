@@ -52,6 +52,8 @@ PINNED: Final = 1e9
 GROWTH: Final = 1.1
 """A survey under way is taken in when it knows so many times as many images."""
 
+NOT_ASKED: Final = "the model was not asked about these yet"
+
 WISH_VERBS: Final = frozenset({"skip", "pin", "unwish"})
 
 SILENT: Final = {
@@ -107,8 +109,8 @@ class Chooser:
         predictor : Predictor, callable or None
             The model, or how to load it.
         looks, survey : Limits
-            How far to go by the looks; by the model, with `images` the number that is
-            to be known in the end.
+            How far to go by the looks; by the model, with `images` the number of open
+            ones that are to be known in the end.
         """
         with self._guard:
             self._refresh()
@@ -116,13 +118,26 @@ class Chooser:
             if self._seen["looks"] + self._failed["looks"] < self._pictures:
                 known = take_in_looks(project, looks)
                 self._failed["looks"] = known.failed
-            asked = self._seen["survey"]
-            wanted = total if survey.images is None else min(total, survey.images)
-            if predictor is None or asked + self._failed["survey"] >= wanted:
+            left = total - self._seen["survey"] - self._failed["survey"]
+            if survey.images is not None:
+                # Each with a finished one, to hold it against.
+                left = min(left, 2 * (survey.images - self._offered()))
+            if predictor is None or left <= 0:
                 return
             model = predictor() if callable(predictor) else predictor
-            limits = dataclasses.replace(survey, images=wanted - asked)
+            limits = dataclasses.replace(survey, images=left)
             self._failed["survey"] = take_survey(project, model, limits).failed
+
+    def _offered(self) -> int:
+        """Return how many images that the model was asked about may be picked."""
+        if not self._seen["survey"]:
+            return 0
+        return int(self._open(self._stock, self._standing).any(axis=1).sum())
+
+    def _open(self, stock: Stock, standing: Standing) -> NDArray[np.bool_]:
+        """(M, T) which targets are still to be labelled, on images of their kind."""
+        fits = self._homes.fitting(stock.kinds, self._targets)[stock.kind]
+        return standing.open & fits
 
     # ------------------------------------------------------------------- choosing
     def pick(
@@ -140,43 +155,48 @@ class Chooser:
         with self._guard:
             self._refresh()
             rng = np.random.default_rng([seed, self._position])
-            stock, standing = self._stock, self._standing
-            if chosen.blind and len(stock.gallery) < len(self._images):
-                stock, standing = self._unseen()
-            pool, pins = self._pool(stock, standing, targets)
+            partial = len(self._stock.gallery) < len(self._images)
+            blind = chosen.blind and partial
+            pool, pins = whole, pinned = self._pool(targets, blind=blind)
+            if partial and not blind and (self._wishes or not len(pool)):
+                whole, pinned = self._pool(targets, blind=True)
             first = [
-                make_pick(pool, candidate, PINNED, reason)
-                for candidate, reason in pins.items()
+                make_pick(whole, candidate, PINNED, reason)
+                for candidate, reason in pinned.items()
             ][:count]
+            why = self._lacks(chosen, pool)
+            if not len(pool):
+                # None of those that are known is open; what is not known may well be.
+                pool, pins, why = whole, pinned, NOT_ASKED
             left = np.ones(len(pool), bool)
             left[list(pins)] = False
             rest = pool.keep(left) if pins else pool
-            return first + self._by(chosen, rest, count - len(first), rng)
+            if count <= len(first) or not len(rest):
+                return first
+            able = strategy("random") if why else chosen
+            why = NO_MODEL if self._card is None else why
+            return first + [
+                dataclasses.replace(pick, reason=f"{pick.reason} ({why})")
+                if why
+                else pick
+                for pick in able.pick(rest, count - len(first), rng)
+            ]
 
-    def _by(
-        self, chosen: Strategy, pool: Pool, count: int, rng: np.random.Generator
-    ) -> list[Pick]:
-        """Let a strategy pick, or chance where it lacks what it needs, and say so."""
-        if count <= 0 or not len(pool):
-            return []
-        if self._card is None:
-            why = NO_MODEL
-        elif chosen.needs and not pool.knows(chosen.needs):
-            why = SILENT.get(chosen.needs, "the model was not asked about these yet")
-        else:
-            return chosen.pick(pool, count, rng)
-        able = strategy("random") if chosen.needs else chosen
-        return [
-            dataclasses.replace(pick, reason=f"{pick.reason} ({why})")
-            for pick in able.pick(pool, count, rng)
-        ]
+    def _lacks(self, chosen: Strategy, pool: Pool) -> str:
+        """Say what a strategy needs and nobody knows of the pool; empty for nothing."""
+        if not chosen.needs or pool.knows(chosen.needs):
+            return ""
+        return SILENT.get(chosen.needs, NOT_ASKED)
 
     def _pool(
-        self, stock: Stock, standing: Standing, targets: Collection[str]
+        self, targets: Collection[str], *, blind: bool
     ) -> tuple[Pool, dict[int, str]]:
-        """Return the candidates, and those of them that are pinned with the reason."""
-        fits = self._homes.fitting(stock.kinds, self._targets)[stock.kind]
-        offered, pinned = standing.open & fits, dict[tuple[int, int], str]()
+        """Return the candidates, and those of them that are pinned with the reason.
+
+        Blindly: of all images, whether anything is known of them or not.
+        """
+        stock, standing = self._unseen() if blind else (self._stock, self._standing)
+        offered, pinned = self._open(stock, standing), dict[tuple[int, int], str]()
         numbers = {goal.id: number for number, goal in enumerate(standing.goals)}
         # What is wished for all targets first: a wish for one of them goes above it.
         for wish in sorted(self._wishes, key=lambda wish: wish.target):
@@ -248,7 +268,7 @@ class Chooser:
                 there = mask is not None and mask.status is not MaskStatus.EMPTY
                 if mask is not None and mask.status is MaskStatus.DONE:
                     self._homes.draw(image, target)
-                for standing in self._standings.values():
+                for standing in self._standings.values() if image in self._ids else ():
                     standing.update(image, target, finished=finished, there=there)
             elif verb in WISH_VERBS:
                 wished = True
@@ -284,11 +304,11 @@ class Chooser:
         self._targets = project.targets() or [Target("", "")]
         names = [target.id for target in self._targets]
         self._stock: Stock = looked_at(self._images, names, shelves)
-        wanted = {image.id for image in self._images}
+        self._ids = {image.id for image in self._images}
         self._pictures = len(project.images())
         self._seen = {
             "looks": len(shelves.looks.ids),
-            "survey": len(wanted.intersection(shelves.survey.ids)),
+            "survey": len(self._ids.intersection(shelves.survey.ids)),
         }
         self._homes = Homes(project)
         self._standings = {True: self._stands(self._stock, measured=True)}
@@ -309,8 +329,11 @@ class Chooser:
         return self._blind, self._standings[False]
 
     def _stands(self, stock: Stock, *, measured: bool) -> Standing:
-        dices = self._card.validation if self._card else {}
-        done = finished_images(self._project)
+        dices, wanted = self._card.validation if self._card else {}, self._ids
+        done = {
+            target: {image: there for image, there in images.items() if image in wanted}
+            for target, images in finished_images(self._project).items()
+        }
         return Standing(stock, self._targets, done, dices, measured=measured)
 
     def _learn_costs(self) -> CostModel | None:

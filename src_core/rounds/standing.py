@@ -41,7 +41,8 @@ class Standing:
     targets : sequence of Target
         T targets; the nameless one where the project has none yet.
     done : mapping of str to mapping of str to bool
-        As :func:`finished_images` returns it.
+        Target id to id of each finished training image to whether it is there, whether
+        it is in the stock or not.
     dices : mapping of str to float
         Target id to validation Dice, where it is known.
     measured : bool
@@ -68,31 +69,37 @@ class Standing:
         self._number = {target.id: number for number, target in enumerate(targets)}
         self.open: NDArray[np.bool_] = np.ones((len(stock.gallery), len(targets)), bool)
         self.goals: list[Goal] = []
-        self._absent: list[set[int]] = []
+        self._finished = [dict(done.get(target.id, {})) for target in targets]
         for number, target in enumerate(targets):
-            finished = done.get(target.id, {})
+            finished = self._finished[number]
             rows = self._rows(finished)
-            empty = (image for image, there in finished.items() if not there)
-            self._absent.append(set(self._rows(empty).tolist()))
             self.open[rows, number] = False
-            near, which = self._near(rows)
-            dice = dices.get(target.id)
-            absent = len(self._absent[number])
             self.goals.append(
-                Goal(target.id, target.name, rows, near, which, dice, absent)
+                Goal(
+                    target.id,
+                    target.name,
+                    rows,
+                    len(finished),
+                    *self._near(rows),
+                    dices.get(target.id),
+                    _absent(finished),
+                )
             )
 
     def update(self, image: str, target: str, *, finished: bool, there: bool) -> None:
         """Take in that one mask was finished, or is so no longer, and what it shows."""
-        row, number = self._stock.row.get(image), self._number.get(target)
-        if row is None or number is None:
+        number = self._number.get(target)
+        if number is None:
             return
-        absent = self._absent[number]
-        absent.discard(row)
-        if finished and not there:
-            absent.add(row)
-        goal = self.goals[number] = replace(self.goals[number], absent=len(absent))
-        if self.open[row, number] != finished:
+        known = self._finished[number]
+        known.pop(image, None)
+        if finished:
+            known[image] = there
+        goal = self.goals[number] = replace(
+            self.goals[number], finished=len(known), absent=_absent(known)
+        )
+        row = self._stock.row.get(image)
+        if row is None or self.open[row, number] != finished:
             return
         self.open[row, number] = not finished
         if not finished:
@@ -121,3 +128,7 @@ class Standing:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         features = self._stock.gallery.features
         return nearest_of(features, rows if self._measured else rows[:0])
+
+
+def _absent(finished: Mapping[str, bool]) -> int:
+    return sum(not there for there in finished.values())

@@ -1,8 +1,9 @@
 """Every training image looked at: by its looks alone, and by a model version.
 
 Kept on shelves in the project's cache, one for the looks and one for each version.
-Both go on where they were stopped, finished images first and then in an order by
-chance, so that what has been looked at so far is a fair sample of the rest.
+Both go on where they were stopped, a open image and a finished one in turn, each in an
+order by chance: whatever has been looked at so far is a fair sample of the rest, and
+holds images to choose from as well as those to hold them against.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,7 +30,7 @@ from src_core.store.truth import truths
 from src_core.types import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,8 +49,9 @@ VIEWS: Final = 8
 """Views asked at once."""
 
 PART: Final = 512
-SECONDS: Final = 15.0
-"""A part is written after so many images or so long: what a killed worker loses."""
+SOON, SECONDS = 2.0, 15.0
+"""A part is written after so many images or so long: what a killed worker loses. The
+first ones sooner, as somebody may be waiting for them."""
 
 KEPT: Final = 2
 """Versions whose surveys stay in the cache, the newest."""
@@ -266,6 +269,21 @@ def _whole(rows: list[Row], predictor: Predictor, image: Image) -> Row:
     }
 
 
+def _in_turn(images: list[Image], labelled: Container[str]) -> list[Image]:
+    """Order images: those to train with first, an open and a finished one in turn."""
+    by_chance = sorted(images, key=lambda image: _shuffled(image.id))
+    place = {True: count(), False: count()}
+    turn = {image.id: next(place[image.id in labelled]) for image in by_chance}
+    return sorted(
+        by_chance,
+        key=lambda image: (
+            image.split is not Split.TRAIN,
+            turn[image.id],
+            image.id in labelled,
+        ),
+    )
+
+
 def _fill(
     project: Project,
     shelf: Shelf,
@@ -275,16 +293,10 @@ def _fill(
 ) -> Coverage:
     """Add what is missing to a shelf, part by part."""
     known = shelf.ids()
-    missing = [image for image in everything if image.id not in known]
-    there = len(everything) - len(missing)
-    labelled = truths(project)
-    missing.sort(
-        key=lambda image: (
-            image.split is not Split.TRAIN,
-            image.id not in labelled,
-            _shuffled(image.id),
-        )
+    missing = _in_turn(
+        [image for image in everything if image.id not in known], truths(project)
     )
+    there = len(everything) - len(missing)
     done, tried, held = 0, 0, dict[str, "Row"]()
     given_up = False
     started = flushed = time.monotonic()
@@ -316,9 +328,11 @@ def _fill(
             held[name] = row
             done += 1
             limits.progress(there + done, len(everything))
-            if len(held) >= PART or time.monotonic() - flushed >= SECONDS:
+            now = time.monotonic()
+            due = min(SECONDS, max(SOON, (now - started) / 2))
+            if len(held) >= PART or now - flushed >= due:
                 flush()
-                flushed = time.monotonic()
+                flushed = now
     finally:
         if held:
             flush()

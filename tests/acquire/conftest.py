@@ -48,7 +48,7 @@ def make_pool(
         near, which = nearest_of(features, done)
         dice = None if dices is None else dices[number]
         name, none = f"target {number}", 0 if absent is None else absent[number]
-        goals.append(Goal(f"t{number}", name, done, near, which, dice, none))
+        goals.append(Goal(f"t{number}", name, done, len(done), near, which, dice, none))
     image, goal = np.nonzero(opened)
 
     def spread(values):

@@ -15,6 +15,7 @@ from src_core.rounds.stock import series_of
 from src_core.rounds.survey import Limits, take_in_looks, take_survey, training_images
 from src_core.rounds.wishes import forget, pin, skip
 from src_core.store import Project
+from src_core.store.truth import truths
 from src_core.types import MaskStatus, Split
 
 MASK = np.ones((64, 64), np.uint8)
@@ -122,6 +123,49 @@ class TestWithAModel:
             assert 0 < len({p.image for p in picks}) < 11
             blind = chooser.pick(99, strategy("random"))
             assert len({p.image for p in blind}) == 11
+
+    def test_one_image_looked_at_is_one_to_choose(
+        self, own_taught, load_taught, fill_project
+    ):
+        with Project.open(own_taught, mode="rw") as project:
+            fill_project(project, {Split.TRAIN: 10}, labelled=0, start=50)
+            waiting = (Limits(), Limits(images=1))
+            picks = next_picks(project, load_taught(project), 3, waiting=waiting)
+            assert picks
+            assert not {p.image for p in picks} & set(truths(project))
+            assert all("the first to be labelled" not in p.reason for p in picks)
+
+    @pytest.mark.parametrize("name", ["hybrid", "bald"])
+    def test_what_nobody_looked_at_is_not_called_labelled(
+        self, own_taught, load_taught, fill_project, name
+    ):
+        with Project.open(own_taught, mode="rw") as project:
+            model = load_taught(project)
+            open_one = training_images(project)[5].id
+            for target in project.targets():
+                finish(project, open_one, target.id)
+            take_survey(project, model)
+            fill_project(project, {Split.TRAIN: 10}, labelled=0, start=50)
+            nothing = (Limits(), Limits(seconds=0.0))
+            picks = next_picks(project, model, 99, name, waiting=nothing)
+            assert len({p.image for p in picks}) == 10
+            assert all(p.reason.startswith("drawn by chance") for p in picks)
+            assert all("not asked about these yet" in p.reason for p in picks)
+
+    def test_a_pinned_image_need_not_be_looked_at(
+        self, own_taught, load_taught, fill_project
+    ):
+        with Project.open(own_taught, mode="rw") as project:
+            model = load_taught(project)
+            take_survey(project, model)
+            fill_project(project, {Split.TRAIN: 10}, labelled=0, start=50)
+            wanted = training_images(project)[-1].id
+            pin(project, wanted, reason="a rare one")
+            nothing = (Limits(), Limits(seconds=0.0))
+            picks = next_picks(project, model, 3, waiting=nothing)
+            assert picks[0].image == wanted
+            assert "a rare one" in picks[0].reason
+            assert len({(p.image, p.target) for p in picks}) == 3
 
     def test_the_reason_names_the_nearest(self, own_taught, load_taught, fill_project):
         with Project.open(own_taught, mode="rw") as project:

@@ -20,7 +20,9 @@ def _standing(chooser):
 
 def _told(chooser):
     goals = _standing(chooser).goals
-    return [(g.id, sorted(g.labelled), g.absent, g.prevalence) for g in goals]
+    return [
+        (g.id, sorted(g.labelled), g.finished, g.absent, g.prevalence) for g in goals
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -51,5 +53,5 @@ def test_prevalence_is_by_what_is_finished(tmp_path, fill_project):
         empty = np.zeros((64, 64), np.uint8)
         project.save_mask(image.id, target.id, empty, status=MaskStatus.EMPTY)
         (goal,) = _standing(Chooser(project)).goals
-        assert (len(goal.labelled), goal.absent) == (4, 1)
+        assert (len(goal.labelled), goal.finished, goal.absent) == (4, 4, 1)
         assert goal.prevalence == pytest.approx(4 / 6)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from src_core.predict import Predictor
+from src_core.rounds import survey
 from src_core.rounds.promotion import deployed_card
 from src_core.rounds.survey import (
     VIEWS,
@@ -20,6 +23,7 @@ from src_core.rounds.survey import (
 )
 from src_core.rounds.tally import COLUMNS
 from src_core.store import Project
+from src_core.store.truth import truths
 from src_core.types import MaskStatus, Split
 from src_core.worker import look_at_pool
 
@@ -121,12 +125,32 @@ class TestSurvey:
             b = whole.arrays["tally"][whole.ids.index(name), :, column]
             assert a == pytest.approx(b, rel=1e-4)
 
-    def test_finished_images_come_first(self, project, load_taught):
+    def test_an_open_and_a_finished_image_in_turn(
+        self, project, load_taught, fill_project
+    ):
+        fill_project(project, {Split.TRAIN: 4}, labelled=0, start=50)
         model = load_taught(project)
-        take_survey(project, model, Limits(images=5))
-        rows = survey_shelf(project, model.card).read()
-        unlabelled = training_images(project)[5].id
-        assert unlabelled not in rows.ids
+        finished = set(truths(project))
+        for looked_at in (2, 4, 8):
+            take_survey(project, model, Limits(images=2 if looked_at < 8 else 4))
+            known = survey_shelf(project, model.card).ids()
+            assert len(known) == looked_at
+            assert len(finished & known) == looked_at // 2
+
+    def test_what_is_looked_at_is_there_within_seconds(
+        self, project, load_taught, monkeypatch
+    ):
+        # By a clock on which each picture takes a second.
+        clock = count()
+        slow = SimpleNamespace(monotonic=lambda: float(next(clock)))
+        monkeypatch.setattr(survey, "time", slow)
+        model, kept = load_taught(project), []
+        shelf = survey_shelf(project, model.card)
+        limits = Limits(progress=lambda *_: kept.append(len(shelf.ids())))
+        monkeypatch.setattr(survey, "VIEWS", 1)
+        assert take_survey(project, model, limits).done == 6
+        assert kept[0] == 0
+        assert kept[-1] >= 2
 
     def test_another_version_has_a_shelf_of_its_own(self, project, load_taught):
         model = load_taught(project)
@@ -168,9 +192,9 @@ class TestSurvey:
     ):
         volume = add_volume(project, slices=5 * VIEWS)
         model = load_taught(project)
-        # The finished pictures come first and leave no time for a volume ...
+        # The pictures before it leave no time for a volume ...
         known = take_survey(project, model, Limits(seconds=SLOW * VIEWS))
-        assert 5 <= known.done < 7
+        assert 1 <= known.done < 7
         assert known.failed == 0
         assert len(slow_views) <= 2 * VIEWS
         # ... which is not given up where it is all there is.
