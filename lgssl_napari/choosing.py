@@ -51,6 +51,10 @@ class Choosing:
         self._queue.clear()
         self._seen.clear()
 
+    def draw_anew(self) -> None:
+        """Forget what was drawn ahead of a part of the pool; what was seen stays so."""
+        self._queue.clear()
+
     def begin(self) -> None:
         """Open a first image without asking any model: one that nobody has labelled."""
         state = self._desk.state

@@ -28,6 +28,8 @@ class Looking:
         Returns the engine that trains; starts it where there is none.
     lost : callable
         Called when its worker died.
+    known : callable
+        Called when all has been looked at.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class Looking:
         desk: Desk,
         engine: Callable[[], EngineLike],
         lost: Callable[[], None],
+        known: Callable[[], None],
     ) -> None:
         self._desk, self._engine, self._lost = desk, engine, lost
+        self._known = known
         self._job: JobLike | None = None
         self._under_way = self._stop_asked = False
         self._done: tuple[Path, str | None, int] | None = None
@@ -55,6 +59,7 @@ class Looking:
             desk.update(looking="")
             if not self._stop_asked:
                 self._done = wanted
+                self._known()
 
         def failed(error: Exception) -> None:
             desk.update(looking="")

@@ -71,6 +71,7 @@ class Parts:
             desk,
             lambda: self.training.engine(),
             lambda: self.training.lose_engine(),
+            self.choosing.draw_anew,
         )
         self.training = Training(
             desk,
@@ -86,6 +87,8 @@ class Parts:
         self.choosing.reset()
         self.asking.forget()
         self.asking.follow()
+        # At once: the person will ask for the next image long before all is known.
+        self.looking.begin()
 
     def _opened(self) -> None:
         self.choosing.reset()

@@ -62,6 +62,15 @@ class FakeJob:
         return self._engine.finish()
 
 
+class LookJob:
+    """A look at the pool that is done at once."""
+
+    def stop(self) -> None: ...
+
+    def result(self):
+        return {"looks": [3, 3], "survey": [3, 3]}
+
+
 class FakeEngine:
     """Tells its events and writes a model, all at once."""
 
@@ -74,13 +83,16 @@ class FakeEngine:
         self.during = lambda: None
         self.requests: list[tuple[str, int, dict]] = []
         self.jobs: list[FakeJob] = []
-        self.started = self.closed = 0
+        self.started = self.closed = self.looked = 0
 
     def __call__(self):
         self.started += 1
         return self
 
     def submit(self, work, *arguments, on_event):
+        if work.__name__ == "look_job":
+            self.looked += 1
+            return LookJob()
         path, position, request = arguments
         self.requests.append((path, position, json.loads(request)))
         self.on_event = on_event
@@ -164,6 +176,7 @@ def test_a_round_ends_with_old_and_new_dice_and_a_new_model(trained) -> None:
     assert trained.state.project.version == "v2"
     assert [row.version for row in trained.state.project.versions] == ["v2", "v1"]
     assert "Promoted" in trained.state.message.text
+    assert trained.engine.looked == 1
 
 
 def test_a_worse_model_is_kept_aside_and_the_old_one_answers(trained) -> None:

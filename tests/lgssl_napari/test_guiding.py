@@ -214,6 +214,25 @@ class TestIdle:
         idle.controller.idle()
         assert idle.pool.asked == ["look_job", "look_job"]
 
+    def test_a_model_that_answers_looks_at_the_pool_at_once(
+        self, idle, add_model
+    ) -> None:
+        idle.controller.idle()
+        add_model(idle.project, "v2")
+        idle.controller._parts.projects.refresh()
+        idle.controller.roll_back("v2")
+        assert idle.pool.asked == ["look_job", "look_job"]
+
+    def test_what_was_drawn_of_a_part_of_the_pool_is_drawn_anew(self, idle) -> None:
+        films = ("film-1", "film-2", "film-3")
+        idle.picks[:] = [Pick(film, "heart", 1.0, "of a part") for film in films]
+        idle.controller.next_image()
+        idle.picks[:] = [Pick(film, "heart", 1.0, "of all") for film in films]
+        idle.controller.idle()
+        idle.controller.next_image()
+        work = idle.state.work
+        assert (work.image.id, work.reason) == ("film-2", "of all")
+
     def test_a_training_comes_first(self, idle) -> None:
         mask = np.ones((24, 32), np.uint8)
         idle.project.save_mask("film-0", "heart", mask, status=MaskStatus.DONE)
