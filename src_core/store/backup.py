@@ -11,9 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -30,6 +28,7 @@ from src_core.store.catalogue import Catalogue
 from src_core.store.guard import contained
 from src_core.store.layout import REFERENCES, make_folders
 from src_core.store.ledger import FILE_NAME, Ledger
+from src_core.store.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,23 +57,17 @@ def backup(root: Path, ledger: Ledger, file: Path, *, names: bool) -> Path:
         raise BadInputError(
             f"'{file}' is there already and is no backup; choose another name."
         )
-    with clear_disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".backup-", dir=file.parent))
-        try:
-            copy, archive = folder / FILE_NAME, folder / "archive.zip"
-            ledger.copy_to(copy)
-            os.close(os.open(archive, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
-            with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-                packed.write(copy, FILE_NAME)
-                for path, name in _members(root, copy, names):
-                    packed.write(path, name)
-            fsync_file(archive)
-            archive.replace(file)
-            fsync_folder(file.parent)
-        finally:
-            with suppress(OSError):
-                shutil.rmtree(folder)
+    with clear_disk_errors(file), scratch(file, "backup") as folder:
+        copy, archive = folder / FILE_NAME, folder / "archive.zip"
+        ledger.copy_to(copy)
+        os.close(os.open(archive, os.O_CREAT | os.O_WRONLY, PRIVATE_FILE))
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+            packed.write(copy, FILE_NAME)
+            for path, name in _members(root, copy, names):
+                packed.write(path, name)
+        fsync_file(archive)
+        archive.replace(file)
+        fsync_folder(file.parent)
     return file
 
 
@@ -137,26 +130,19 @@ def unpack(file: Path, path: Path, check: Callable[[Path], Sequence[object]]) ->
     path = path.absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise BadInputError(f"'{path}' is not empty; choose a new folder.")
-    with clear_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".restore-", dir=path.parent))
-        try:
-            _extract(file, temporary)
-            make_folders(temporary)
-            seal_tree(temporary)
-            findings = check(temporary)
-            if findings:
-                raise CorruptError(
-                    f"The backup '{file}' is damaged: {findings[0]} Use another one."
-                )
-            if path.exists():
-                path.rmdir()
-            temporary.replace(path)
-            fsync_folder(path.parent)
-        except BaseException:
-            with suppress(OSError):
-                shutil.rmtree(temporary)
-            raise
+    with clear_disk_errors(path), scratch(path, "restore") as temporary:
+        _extract(file, temporary)
+        make_folders(temporary)
+        seal_tree(temporary)
+        findings = check(temporary)
+        if findings:
+            raise CorruptError(
+                f"The backup '{file}' is damaged: {findings[0]} Use another one."
+            )
+        if path.exists():
+            path.rmdir()
+        temporary.replace(path)
+        fsync_folder(path.parent)
     return path
 
 

@@ -64,6 +64,14 @@ def import_patients(path: str, ack: int, first: int) -> None:
             os.write(ack, f"new {n} {image.group}\n".encode())
 
 
+def back_up(path: str, ack: int, file: str) -> None:
+    """Back a project up to one file without end; acknowledge each time."""
+    with Project.open(path) as project:
+        for n in range(10**6):
+            project.backup(file)
+            os.write(ack, f"done {n} 0\n".encode())
+
+
 def race(path: str, ack: int, name: str, count: int) -> None:
     """Commit to one mask beside another process; take conflicts as they come."""
     with Ledger(f"{path}/ledger.sqlite", mode="rw") as ledger:
@@ -130,7 +138,15 @@ def _meet(path: str, name: str) -> None:
 
 ACTS = {
     act.__name__: act
-    for act in (commit, import_images, import_patients, race, take_turns, watch)
+    for act in (
+        commit,
+        import_images,
+        import_patients,
+        back_up,
+        race,
+        take_turns,
+        watch,
+    )
 }
 
 

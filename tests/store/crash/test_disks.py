@@ -263,7 +263,7 @@ def test_the_full_disk_is_the_one_that_is_named(small_disk, root):
     named = pytest.raises(StoreError, match=f"The disk that holds '{file}' is full")
     with Project.open(root) as project, filled(small_disk), named:
         project.backup(file)
-    assert list(small_disk.glob(".backup-*")) == []
+    assert list(small_disk.glob(".lgssl-backup*")) == []
 
 
 def test_a_project_on_a_disk_that_cannot_be_written(small_disk):

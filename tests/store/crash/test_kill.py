@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -120,3 +121,49 @@ def test_a_killed_import_gives_no_pseudonym_twice(root, tmp_path, writers):
         assert len(set(groups)) == len(groups)
         assert all(project.group_name(group) != group for group in groups)
         assert project.verify() == []
+
+
+def test_a_killed_backup_leaves_the_older_one_and_nothing_for_long(
+    root, tmp_path, writers
+):
+    file, rng = tmp_path / "backups" / "b.zip", random.Random(3)
+    with Project.open(root, mode="rw") as project:
+        for n in range(20):
+            project.add_image(pixels_of(n), name=f"i{n}", axes="yx")
+        project.backup(file)
+    others = file.parent / ".lgssl-backup-mine"
+    others.mkdir()
+    (others / "letter").write_text("not ours")
+    left = 0
+    for turn in range(12):
+        writers.start("back_up", root, tmp_path / f"ack{turn}", str(file))
+        writers.wait_for(lambda acks: len(acks) >= 1)
+        time.sleep(rng.random() * 0.02)
+        writers.kill()
+        with Project.from_backup(file, tmp_path / f"back{turn}") as back:
+            assert len(back.images()) == 21
+        found = set(file.parent.glob(".lgssl-backup*")) - {others}
+        left += len(found)
+        for folder in found:
+            os.utime(folder, (0, 0))
+    assert left >= 3
+    with Project.open(root) as project:
+        project.backup(file)
+    assert {path.name for path in file.parent.iterdir()} == {
+        "b.zip",
+        ".lgssl-backup-mine",
+    }
+    assert (others / "letter").read_text() == "not ours"
+
+
+def test_a_backup_under_way_is_not_taken_away(root, tmp_path, writers):
+    writers.start("back_up", root, tmp_path / "ack", str(tmp_path / "theirs.zip"))
+    with Project.open(root) as project:
+        for _ in range(20):
+            for folder in tmp_path.glob(".lgssl-backup*"):
+                with suppress(FileNotFoundError):
+                    os.utime(folder, (0, 0))
+            project.backup(tmp_path / "mine.zip")
+        before = len(writers.acknowledged())
+        writers.wait_for(lambda acks: len(acks) > before)
+    writers.kill()
