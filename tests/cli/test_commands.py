@@ -370,3 +370,20 @@ def test_training_killed_loses_nothing_and_resumes(project):
     finally:
         os.killpg(again.pid, signal.SIGKILL)
         again.wait()
+
+
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_threads_wait_without_spinning_unless_told_to(given):
+    tried = (
+        "import os, sys; from src_core.cli import main\n"
+        "assert 'torch' not in sys.modules, 'too late to tell it'\n"
+        "sys.argv = ['lgssl', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    env = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    env |= {"OMP_WAIT_POLICY": given} if given else {}
+    done = subprocess.run(
+        [sys.executable, "-c", tried], env=env, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1] == (given or "PASSIVE"), done.stderr
