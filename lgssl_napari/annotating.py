@@ -144,10 +144,14 @@ class Annotating:
 
     def _note_edit(self) -> None:
         self.watch.touch()
-        if self._desk.state.work.image is None:
+        work = self._desk.state.work
+        if work.image is None:
             return
-        if not self._desk.state.work.dirty:
-            self._desk.update_work(dirty=True)
-        if self._desk.state.work.target is None:
-            return
-        self.strokes.keep()
+        drawn = self._desk.canvas.annotation()
+        dirty = self.saved is None or not np.array_equal(drawn, self.saved)
+        if dirty != work.dirty:
+            self._desk.update_work(dirty=dirty)
+        if dirty:
+            self.strokes.keep(drawn)
+        else:
+            self.strokes.drop()

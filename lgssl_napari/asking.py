@@ -49,7 +49,7 @@ class Asking:
         self._desk, self._annotating, self._saving = desk, annotating, saving
         self._opening, self._answers = opening, answers
         self._probability: NDArray[np.float32] | None = None
-        self._ticket = 0
+        self._ticket, self._asked = 0, ""
 
     def warm(self) -> None:
         """Load the model that answers before it is asked for the first time."""
@@ -64,7 +64,10 @@ class Asking:
 
     # ------------------------------------------------------------------ asking
     def ask(self, prompt: str) -> None:
-        """Find what the prompt says in the image at hand."""
+        """Find what the prompt says in the image at hand, or in the one that comes."""
+        self._opening.once_there(lambda: self._ask(prompt))
+
+    def _ask(self, prompt: str) -> None:
         prompt = " ".join(prompt.split())
         self._desk.hush()
         state = self._desk.state
@@ -102,15 +105,18 @@ class Asking:
         if image is None:
             return
         self._ticket += 1
-        ticket = self._ticket
+        ticket, self._asked = self._ticket, prompt
 
         def done(heard: Heard) -> None:
             now = self._desk.state.work.image
+            if ticket == self._ticket:
+                self._asked = ""
             if ticket == self._ticket and now is not None and now.id == image.id:
                 self._show(heard)
 
         def failed(error: Exception) -> None:
             if ticket == self._ticket:  # else it was given up
+                self._asked = ""
                 self._desk.fail(error, Choice("Ask again", lambda: self.ask(prompt)))
 
         looking = f"Looking for '{prompt}'"
@@ -121,6 +127,7 @@ class Asking:
 
         def stop() -> None:
             self._ticket += 1
+            self._asked = ""
             self._answers.stop()
             self._desk.say("Stopped looking; nothing was changed.")
 
@@ -142,6 +149,7 @@ class Asking:
                 "Make it a target and draw it?",
                 Choice("Make it a target", lambda: self.new_target(prompt)),
                 Choice("Cancel", nothing),
+                about_mask=True,
             )
             return
         learn = f"{labelled} images are labelled: press Retrain" if labelled else ""
@@ -206,10 +214,19 @@ class Asking:
     def forget(self) -> None:
         """Drop the answer and its preview."""
         self._ticket += 1
-        self._probability = None
+        self._probability, self._asked = None, ""
         self._desk.canvas.clear_preview()
         if self._desk.state.answer is not None:
             self._desk.update(answer=None)
+
+    def ask_anew(self) -> None:
+        """Ask another model what was asked last, if that is still to be answered."""
+        asked = self._asked
+        self.forget()
+        if asked:
+            self.ask(asked)
+        else:
+            self.follow()
 
     def accept(self, mode: str = "") -> None:
         """Take the preview into the annotation.
@@ -229,6 +246,7 @@ class Asking:
                 f"'{answer.prompt}' is no target of this project yet. Make it one?",
                 Choice("Make it a target", lambda: self.new_target(answer.prompt)),
                 Choice("Cancel", nothing),
+                about_mask=True,
             )
             return
         mask = (probability > answer.cut).astype(np.uint8)
@@ -240,6 +258,7 @@ class Asking:
                 Choice("Merge", lambda: self.accept("merge")),
                 Choice("Replace", lambda: self.accept("replace")),
                 Choice("Keep mine", lambda: self.accept("keep")),
+                about_mask=True,
             )
             return
         if mode != "keep":

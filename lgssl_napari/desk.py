@@ -143,9 +143,14 @@ class Desk:
         if said is not None and said.level is Level.INFO:
             self.update(message=None)
 
-    def ask(self, text: str, *choices: Choice) -> None:
+    def ask(self, text: str, *choices: Choice, about_mask: bool = False) -> None:
         """Ask the person something; an open question is replaced."""
-        self.update(question=Question(text, choices))
+        self.update(question=Question(text, choices, about_mask))
+
+    def drop_question_of_mask(self) -> None:
+        """Take back what was asked about the mask at hand: another is shown."""
+        if self.state.question is not None and self.state.question.about_mask:
+            self.update(question=None)
 
     def choose(self, choice: Choice) -> None:
         """Do what the person chose; the question is answered first."""

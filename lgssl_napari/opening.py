@@ -60,6 +60,8 @@ class Opening:
     def __init__(self, desk: Desk, annotating: Annotating, saving: Saving) -> None:
         self._desk, self._annotating, self._saving = desk, annotating, saving
         self._ticket = 0
+        self._reading: Project | None = None
+        self._next: Then | None = None
         self._waiting: list[Then] = []
         desk.canvas.released.connect(self._released)
         saving.outdated.connect(self.reload)
@@ -75,6 +77,7 @@ class Opening:
         at_hand = self._desk.state.work.target
         wanted = target_id or (at_hand.id if at_hand else "")
         self._ticket += 1
+        self._reading, self._next = project, None
 
         def read() -> tuple[Picture, Target | None, Loaded, list[Revision]]:
             image = project.image(image_id)
@@ -100,14 +103,37 @@ class Opening:
                 history=tuple(past),
                 scribbling=replace(self._desk.state.work.scribbling, kind=0),
             )
-            self._desk.update(work=work, answer=None, question=None, comparing="")
+            self._desk.update(work=work, answer=None, comparing="")
             self._show(loaded, replace(picture, window=window_of(target)))
+            self._reading, following = None, self._next
             then()
+            if following is not None:
+                following()
 
-        done = self._unless_drawn_on(
+        shown = self._unless_drawn_on(
             show, lambda: self.open(image_id, target_id, reason, then)
         )
-        self._desk.run(read, done, busy="Reading the image")
+
+        def done(found: tuple[Picture, Target | None, Loaded, list[Revision]]) -> None:
+            shown(found)
+            self._has_read(ticket)
+
+        def failed(error: Exception) -> None:
+            self._has_read(ticket)
+            self._desk.fail(error)
+
+        ticket = self._ticket
+        self._desk.run(read, done, busy="Reading the image", failed=failed)
+
+    def once_there(self, call: Then) -> None:
+        """Make a call now, or when the image that is being read is on the canvas.
+
+        After what was to come then, and in place of it where both ask a model.
+        """
+        if self._reading is not None and self._reading is self._desk.project:
+            self._next = call
+        else:
+            call()
 
     def take_up(self, target: Target, then: Then = nothing) -> None:
         """Make a target the one at hand and show its mask."""
@@ -132,8 +158,11 @@ class Opening:
             # In a turn of its own: to fill two layers at once takes twice as long.
             self._desk.runner.post(then)
 
+        def again() -> None:
+            self.take_up(target, then)
+
         done = self._unless_drawn_on(
-            show, lambda: self.take_up(target, then), takes_along=True
+            show, again, of=image, elsewhere=again, takes_along=True
         )
         self._desk.run(lambda: load(project, image, target), done)
 
@@ -147,19 +176,21 @@ class Opening:
 
         def read() -> tuple[Loaded, list[Revision]]:
             if target is not None:
-                self._annotating.strokes.clear(image.id, target.id)
+                self._annotating.strokes.clear(project, image.id, target.id)
             past = project.history(image=image.id, limit=HISTORY)
             return load(project, image, target), past
 
         def show(found: tuple[Loaded, list[Revision]]) -> None:
             loaded, past = found
+            if self._desk.state.work.target != target:  # another was taken up meanwhile
+                return
             self._show(loaded)
             self._desk.update_work(history=tuple(past))
             if target is not None:
                 self._desk.mark(image.id, target.id, loaded.status)
 
         done = self._unless_drawn_on(
-            show, lambda: self._saving.leave(self.reload), dropped=dropped
+            show, lambda: self._saving.leave(self.reload), of=image, dropped=dropped
         )
         self._desk.run(read, done)
 
@@ -174,12 +205,15 @@ class Opening:
                 lambda: self._desk.canvas.edit_annotation(strokes),
             )
 
-        self._desk.run(lambda: self._annotating.strokes.read(image_id, target_id), done)
+        project, strokes = self._desk.project, self._annotating.strokes
+        if project is not None:
+            self._desk.run(lambda: strokes.read(project, image_id, target_id), done)
 
     # ----------------------------------------------------------------- plumbing
     def _show(self, loaded: Loaded, picture: Picture | None = None) -> None:
         """Put a saved mask of the target at hand on the canvas, with a new image."""
         target, project = self._desk.state.work.target, self._desk.state.project
+        self._desk.drop_question_of_mask()
         ids = [t.id for t in project.targets] if project else []
         colour = ids.index(target.id) if target and target.id in ids else len(ids)
         self._annotating.strokes.reset()
@@ -202,6 +236,8 @@ class Opening:
         show: Callable[[T], None],
         again: Then,
         *,
+        of: Image | None = None,
+        elsewhere: Then = nothing,
         takes_along: bool = False,
         dropped: Mask | None = None,
     ) -> Callable[[T], None]:
@@ -214,6 +250,10 @@ class Opening:
         again : callable
             Reads it once more, when the stroke is done or the question is answered:
             what was saved in between may be the mask that was read.
+        of : Image, optional
+            What was read belongs to this image.
+        elsewhere : callable
+            Called instead where another is at hand by then.
         takes_along : bool
             Whether what is drawn and has no target yet is kept by showing it.
         dropped : ndarray, optional
@@ -231,7 +271,10 @@ class Opening:
         def arrived(found: T) -> None:
             if ticket != self._ticket:  # another image is being opened
                 return
-            if self._desk.canvas.held:
+            at_hand = self._desk.state.work.image
+            if of is not None and (at_hand is None or at_hand.id != of.id):
+                elsewhere()
+            elif self._desk.canvas.held:
                 self._waiting.append(unless_late(again))
             elif loses_nothing():
                 show(found)
@@ -246,6 +289,11 @@ class Opening:
             return not self._annotating.unsaved()
 
         return arrived
+
+    def _has_read(self, ticket: int) -> None:
+        """Note that an image has come, shown or not, unless another is being read."""
+        if ticket == self._ticket:
+            self._reading = None
 
     def _released(self) -> None:
         # napari tells of a stroke before it is in the data: look a moment later.

@@ -85,8 +85,8 @@ class Parts:
 
     def _new_model(self) -> None:
         self.choosing.reset()
-        self.asking.forget()
-        self.asking.follow()
+        self.judging.leave()
+        self.asking.ask_anew()
         # At once: the person will ask for the next image long before all is known.
         self.looking.begin()
 

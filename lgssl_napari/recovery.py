@@ -35,22 +35,24 @@ class Recovery:
         project = self._desk.project
         if project is not None and not project.read_only:
             journal = self._annotating.strokes.journal
-            self._desk.run(lambda: journal().pending(), self._offer)
+            self._desk.run(lambda: journal(project).pending(), self._offer)
 
     def _offer(self, pending: list[Pending]) -> None:
-        project = self._desk.state.project
-        if not pending or project is None:
+        shown, project = self._desk.state.project, self._desk.project
+        if not pending or shown is None or project is None:
             return
         last = max(pending, key=lambda strokes: strokes.when)
         rest = [strokes for strokes in pending if strokes is not last]
-        names = {target.id: target.name for target in project.targets}
+        names = {target.id: target.name for target in shown.targets}
         name = names.get(last.target, last.target)
         stale = " The mask was changed since, so saving them will ask." * last.stale
         more = f" {len(rest)} more masks have some, too." if rest else ""
 
         def forget() -> None:
             self._desk.run(
-                lambda: self._annotating.strokes.clear(last.image, last.target),
+                lambda: self._annotating.strokes.clear(
+                    project, last.image, last.target
+                ),
                 lambda _: self._offer(rest),
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -55,6 +55,9 @@ class Saving:
 
     def __init__(self, desk: Desk, annotating: Annotating) -> None:
         self._desk, self._annotating = desk, annotating
+        self._under_way: tuple[Project, Draft] | None = None
+        self._waiting: Then | None = None
+        self._remedy: Choice | None = None
 
     # ------------------------------------------------------------------ saving
     def save(self, then: Then = nothing) -> None:
@@ -69,6 +72,7 @@ class Saving:
             f"Nothing is drawn for '{name}'. Did you look, and it is not there?",
             Choice("It is not there", lambda: self._write(MaskStatus.EMPTY, then)),
             Choice("Go back", nothing),
+            about_mask=True,
         )
 
     def mark_empty(self, then: Then = nothing) -> None:
@@ -84,6 +88,7 @@ class Saving:
             "save that it is not there?",
             Choice("Remove them", lambda: self._write(MaskStatus.EMPTY, then)),
             Choice("Go back", nothing),
+            about_mask=True,
         )
 
     def flag(self, note: str = "", then: Then = nothing) -> None:
@@ -92,9 +97,16 @@ class Saving:
             self._write(MaskStatus.FLAGGED, then, note.strip() or REVIEW)
 
     def leave(self, then: Then) -> None:
-        """Go on with `then` once nothing unsaved would be lost by it."""
+        """Go on with `then` once nothing unsaved would be lost by it.
+
+        Where just that is being saved, when it is: in place of what was to come then.
+        """
         if not self._annotating.unsaved():
+            self._annotating.strokes.drop()
             then()
+            return
+        if self._is_being_saved():
+            self._waiting = lambda: self.leave(then)
             return
         work = self._desk.state.work
         what = f"'{work.target.name}'" if work.target else "What you drew"
@@ -105,21 +117,24 @@ class Saving:
         ]
         if work.target is not None:
             choices.insert(0, Choice("Save", lambda: self.save(then)))
-        self._desk.ask(f"{what} in '{where}' is not saved.", *choices)
+        self._desk.ask(f"{what} in '{where}' is not saved.", *choices, about_mask=True)
 
     def discard(self, then: Then = nothing) -> None:
         """Go back to what is saved, and forget the strokes."""
-        work, annotating = self._desk.state.work, self._annotating
+        desk, annotating = self._desk, self._annotating
+        work, project, said = desk.state.work, desk.project, desk.state.message
         if annotating.saved is not None:
-            self._desk.canvas.edit_annotation(annotating.saved)
+            desk.canvas.edit_annotation(annotating.saved)
         annotating.strokes.reset()
-        self._desk.update_work(dirty=False)
-        if work.image is None or work.target is None:
+        desk.update_work(dirty=False)
+        if said is not None and said.remedy is not None and said.remedy is self._remedy:
+            desk.update(message=None)  # what is given up is not to be tried again
+        if project is None or work.image is None or work.target is None:
             then()
             return
         image, target = work.image.id, work.target.id
-        self._desk.run(
-            lambda: annotating.strokes.clear(image, target), lambda _: then()
+        desk.run(
+            lambda: annotating.strokes.clear(project, image, target), lambda _: then()
         )
 
     def _ready(self) -> bool:
@@ -158,16 +173,42 @@ class Saving:
         if is_empty and mask.any():
             mask[...] = 0
             desk.canvas.edit_annotation(mask)
+        if self._is_being_saved(draft.status):
+            return  # the key was pressed twice
+        if self._under_way is not None and self._is_at_hand(*self._under_way):
+            # On top of what is on its way, or the two would be in conflict.
+            self._waiting = lambda: self._write(status, then, note)
+            return
+        self._commit(project, draft, mask, work.target.name, then)
 
-        name = work.target.name
+    def _is_at_hand(self, project: Project, draft: Draft) -> bool:
+        work = self._desk.state.work
+        at_hand = work.image and work.image.id, work.target and work.target.id
+        return project is self._desk.project and at_hand == (draft.image, draft.target)
+
+    def _is_being_saved(self, status: MaskStatus | None = None) -> bool:
+        """Whether what the canvas holds is on its way to the ledger, as a status."""
+        if self._under_way is None or not self._is_at_hand(*self._under_way):
+            return False
+        draft, drawn = self._under_way[1], self._desk.canvas.annotation()
+        same = not drawn.any() if draft.mask is None else (drawn == draft.mask).all()
+        return bool(same) and status in (None, draft.status)
+
+    def _commit(
+        self, project: Project, draft: Draft, mask: Mask, name: str, then: Then
+    ) -> None:
+        """Write a draft of the canvas as `mask`, whatever is at hand by then."""
+        desk, annotating, status = self._desk, self._annotating, draft.status
 
         def work_off() -> tuple[Revision, list[Revision]]:
             revision = commit(project, draft, desk.who)
-            annotating.strokes.clear(draft.image, draft.target)
+            annotating.strokes.clear(project, draft.image, draft.target)
             return revision, project.history(image=draft.image, limit=HISTORY)
 
         def done(outcome: tuple[Revision, list[Revision]]) -> None:
             revision, past = outcome
+            self._under_way, waiting = None, self._waiting
+            self._waiting = None
             desk.mark(draft.image, draft.target, status)
             at_hand = desk.state.work
             if at_hand.image is not None and at_hand.image.id == draft.image:
@@ -183,33 +224,62 @@ class Saving:
                     if desk.state.work.dirty:  # painted on while it was being saved
                         annotating.strokes.keep()
             desk.say(f"Saved '{name}' as {status}.")
-            then()
+            (waiting or then)()
 
         def failed(error: Exception) -> None:
+            self._under_way = self._waiting = None
             if isinstance(error, ConflictError):
-                self._conflict(error, status, then, note)
+                self._conflict(error, project, draft, mask, name, then)
             else:
-                desk.fail(error, Choice("Try again", lambda: self._write(*again)))
+                self._remedy = Choice("Try again", again)
+                desk.fail(error, self._remedy)
 
-        again = (status, then, note)
+        def again() -> None:
+            if project is desk.project:
+                self._commit(project, draft, mask, name, then)
+
+        self._under_way = project, draft
         annotating.strokes.reset()
         desk.run(work_off, done, busy="Saving", failed=failed)
 
     def _conflict(
-        self, error: ConflictError, status: MaskStatus, then: Then, note: str
+        self,
+        error: ConflictError,
+        project: Project,
+        draft: Draft,
+        mask: Mask,
+        name: str,
+        then: Then,
     ) -> None:
         """Let the person decide between two masks; the history keeps both."""
+        is_at_hand = self._is_at_hand(project, draft)
 
         def over_it() -> None:
-            self._desk.update_work(revision=error.found)
-            self._write(status, then, note)
+            if is_at_hand:  # with what was drawn since
+                self._desk.update_work(revision=error.found)
+                self._write(draft.status, then, draft.note)
+            else:
+                over = replace(draft, parent=error.found)
+                self._commit(project, over, mask, name, then)
 
+        def give_way() -> None:
+            if is_at_hand:
+                self.outdated.emit()
+            else:
+                strokes = self._annotating.strokes
+                self._desk.run(
+                    lambda: strokes.clear(project, draft.image, draft.target),
+                    lambda _: None,
+                )
+
+        where = "" if is_at_hand else f" in '{draft.image}'"
         self._desk.ask(
-            f"'{self._target_name()}' was changed by somebody else since you loaded "
-            "it. The history keeps both; which one is to stand?",
+            f"'{name}'{where} was changed by somebody else since you loaded it. The "
+            "history keeps both; which one is to stand?",
             Choice("Mine", over_it),
-            Choice("Theirs", self.outdated.emit),
+            Choice("Theirs", give_way),
             Choice("Go back", nothing),
+            about_mask=is_at_hand,
         )
 
 

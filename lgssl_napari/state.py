@@ -49,10 +49,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something only the person can decide; nothing happens until a choice is made."""
+    """Something only the person can decide; nothing happens until a choice is made.
+
+    Attributes
+    ----------
+    text : str
+    choices : tuple of Choice
+    about_mask : bool
+        Whether it is about the mask at hand, and falls when another is shown.
+    """
 
     text: str
     choices: tuple[Choice, ...]
+    about_mask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lgssl_napari.desk import Desk
-    from src_core.store import StrokeJournal
+    from src_core.store import Project, StrokeJournal
 
 
 class Stopwatch:
@@ -61,58 +61,76 @@ class Strokes:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._writing = self._due = False
+        # Whose strokes are being written: what runs for a project that was closed
+        # meanwhile is never heard of again.
+        self._writing: Project | None = None
+        self._due = False
+        self._kept: tuple[Project, str, str] | None = None
         self._journal: StrokeJournal | None = None
-        self._of: object = None
+        self._of: Project | None = None
 
-    def keep(self) -> None:
-        """Write what the canvas holds now."""
+    def keep(self, drawn: NDArray[np.uint8] | None = None) -> None:
+        """Write what the canvas holds now.
+
+        Parameters
+        ----------
+        drawn : ndarray, optional
+            That, where it is known already.
+        """
         work, project = self._desk.state.work, self._desk.project
         if project is None or work.image is None or work.target is None:
             return
         if project.read_only:
             return
-        if self._writing:
+        if self._writing is project:
             self._due = True
             return
-        self._writing, self._due = True, False
-        array = self._desk.canvas.annotation()
+        self._writing, self._due = project, False
+        array = self._desk.canvas.annotation() if drawn is None else drawn
         image, target, parent = work.image.id, work.target.id, work.revision
+        self._kept = project, image, target
         self._desk.run(
-            lambda: self.journal().write(image, target, array, parent),
+            lambda: self.journal(project).write(image, target, array, parent),
             lambda _: self._written(),
             failed=self._broke,
         )
+
+    def drop(self) -> None:
+        """Forget the strokes of the mask at hand, if any were kept: all is saved."""
+        work, project, self._due = self._desk.state.work, self._desk.project, False
+        if project is None or work.image is None or work.target is None:
+            return
+        image, target = work.image.id, work.target.id
+        if self._kept == (project, image, target):
+            self._kept = None
+            self._desk.run(lambda: self.clear(project, image, target), lambda _: None)
 
     def reset(self) -> None:
         """Forget what is due: another mask is on the canvas."""
         self._due = False
 
-    def journal(self) -> StrokeJournal:
-        """Return the open project's journal; runs where the store is used."""
+    def journal(self, project: Project) -> StrokeJournal:
+        """Return a project's journal; runs where the store is used."""
         from src_core.store import StrokeJournal
 
-        project = self._desk.project
-        assert project is not None
         if self._journal is None or self._of is not project:
             self._journal, self._of = StrokeJournal(project), project
         return self._journal
 
-    def clear(self, image: str, target: str) -> None:
+    def clear(self, project: Project, image: str, target: str) -> None:
         """Forget the strokes of one mask; runs where the store is used."""
-        project = self._desk.project
-        if project is not None and not project.read_only:
-            self.journal().clear(image, target)
+        if not project.read_only:
+            self.journal(project).clear(image, target)
 
-    def read(self, image: str, target: str) -> NDArray[np.uint8]:
+    def read(self, project: Project, image: str, target: str) -> NDArray[np.uint8]:
         """Return a mask with its strokes; runs where the store is used."""
-        return self.journal().read(image, target)
+        return self.journal(project).read(image, target)
 
     def _written(self) -> None:
-        self._writing = False
+        self._writing = None
         if self._due:
             self.keep()
 
     def _broke(self, error: Exception) -> None:
-        self._writing = False
+        self._writing = None
         self._desk.fail(error)

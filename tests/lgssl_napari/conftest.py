@@ -24,7 +24,7 @@ class Bench:
 
     controller: Any
     canvas: FakeCanvas
-    runner: NowRunner
+    runner: Any
     model: StubModel
     picks: list[Any]
     errors: list[Exception]
@@ -86,7 +86,8 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(path: Path | None = None, *, model: bool = False, **seams: Any) -> Bench:
-        canvas, runner, stub = FakeCanvas(), NowRunner(), StubModel()
+        canvas, stub = FakeCanvas(), StubModel()
+        runner = seams.pop("runner", None) or NowRunner()
         picks: list[Any] = []
         errors: list[Exception] = []
 
