@@ -26,7 +26,8 @@ class Item:
     Attributes
     ----------
     image : str
-        Its id.
+        The id of the image; of a volume's slice followed by ``@`` and its number, of
+        a tile by ``#`` and its number.
     picture : Prepared
         Its pixels, or those of a tile of it.
     split : Split
@@ -167,7 +168,7 @@ class Pool:
 
     def owner(self, row: int) -> str:
         """Return the id of the project's image that a picture is a part of."""
-        return self.images[row].partition("#")[0]
+        return self.images[row].partition("#")[0].partition("@")[0]
 
     def pairs(self, split: Split) -> Tensor:
         """(n, 2) long: image and target of every truth of a split."""

@@ -20,7 +20,7 @@ def _pool(labelled, slices=1):
         split = Split.VAL if n == labelled else Split.TRAIN
         for z in range(slices):
             item = toy_item(n * slices + z, split, truth=n <= labelled)
-            name = f"v{n}" + f"#{z}" * (slices > 1)
+            name = f"v{n}" + f"@{z}#0" * (slices > 1)
             items.append(dataclasses.replace(item, image=name))
     return Pool(items, [DISC, BAR], SIDE)
 

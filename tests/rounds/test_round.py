@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from discs_and_bars import draw
 from src_core.config import FrameSettings
 from src_core.devices import Device
 from src_core.errors import BadInputError, NoModelError, NotFoundError, UserError
@@ -86,6 +87,28 @@ def test_a_round_keeps_what_it_changed_image_by_image(folder, request_):
     assert two.verdict == second.verdict
     for old, new in zip(one.pairs, two.pairs, strict=True):
         assert (old.image, old.target, old.new) == (new.image, new.target, new.old)
+
+
+def test_a_round_on_volumes_knows_which_images_taught_it(tmp_path, request_):
+    with Project.create(tmp_path / "p") as project:
+        target = project.add_target("disc", ("the disc",), who="ada").id
+        for n, split in enumerate([*[Split.TRAIN] * 3, Split.VAL]):
+            slices = [draw(3 * n + z) for z in range(3)]
+            pixels = np.stack([pixels for pixels, _ in slices])
+            masks = np.stack([masks["disc"] for _, masks in slices])
+            name = f"v{n}.nii"
+            image, _ = project.add_image(pixels, name=name, axes="zyx", split=split)
+            status = MaskStatus.DONE
+            project.save_mask(image.id, target, masks, who="ada", status=status)
+    with Project.open(tmp_path / "p") as project:
+        outcome = Round(project, request_(), CPU).train()
+        teaching = {image.id for image in project.images(Split.TRAIN)}
+        result = Round(project, request_(), CPU).conclude(outcome)
+        assert set(outcome.familiar) == teaching
+        assert set(deployed_card(project, result.version).validation) == {
+            target,
+            "mean",
+        }
 
 
 @pytest.mark.parametrize(
