@@ -202,7 +202,7 @@ class Training:
         position: int | None,
         before: tuple[VersionRow, ...],
     ) -> tuple[Outcome, tuple[VersionRow, ...]]:
-        from src_core.rounds import RoundRequest, ensure_validation, promote
+        from src_core.rounds import RoundRequest, ensure_validation, promote_result
         from src_core.worker import train_job
 
         who = self._desk.who or project.who
@@ -225,9 +225,7 @@ class Training:
             result: dict[str, Any] = self._job.result()
         finally:
             self._job = None
-        if result["promoted"]:
-            reason = result["verdict"]["reason"]
-            promote(project, result["version"], who=who, reason=reason)
+        result = promote_result(project, result, who=who)
         versions = read_versions(project)
         names = {target.id: target.name for target in project.targets()}
         return outcome_of(result, before, versions, names), versions

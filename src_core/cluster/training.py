@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from src_core.engine import Engine
-from src_core.rounds import RoundRequest, ensure_validation, promote
+from src_core.rounds import RoundRequest, ensure_validation, promote_result
 from src_core.worker import train_job
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class Training:
     def result(self) -> dict[str, Any]:
         """Wait for the new version, and let it answer if the gate says so.
 
+        It is kept aside where another version was chosen meanwhile.
+
         Returns
         -------
         dict
@@ -111,11 +113,7 @@ class Training:
         UserError, StoreError, JobError
             If there is no new version, with the reason.
         """
-        result: dict[str, Any] = self._job.result()
-        if result["promoted"]:
-            reason = result["verdict"]["reason"]
-            version = result["version"]
-            promote(self._project, version, who=self._who, reason=reason)
+        result = promote_result(self._project, self._job.result(), who=self._who)
         self._job.settle()
         return result
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from src_core.rounds.comparison import Comparison, Pair, read_comparison
     from src_core.rounds.efforts import RoundEffort, effort
     from src_core.rounds.gate import Verdict, judge
-    from src_core.rounds.promotion import deployed_card, promote, promoted
+    from src_core.rounds.promotion import (
+        deployed_card,
+        promote,
+        promote_result,
+        promoted,
+    )
     from src_core.rounds.proposing import (
         ProposerChoice,
         answerer,
@@ -50,6 +55,7 @@ _WHERE = {
     "judge": "gate",
     "no_model_yet": "proposing",
     "promote": "promotion",
+    "promote_result": "promotion",
     "promoted": "promotion",
     "propose": "proposing",
     "proposer_choice": "proposing",
@@ -79,6 +85,7 @@ __all__ = [
     "judge",
     "no_model_yet",
     "promote",
+    "promote_result",
     "promoted",
     "propose",
     "proposer_choice",

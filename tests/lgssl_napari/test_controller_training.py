@@ -117,7 +117,7 @@ class FakeEngine:
             "unlabelled": 1,
             "looks": [],
             "stopped": self.stopped,
-            "position": 1,
+            "position": self.requests[-1][1],
             "promoted": self.verdict["promoted"],
             "verdict": self.verdict,
         }

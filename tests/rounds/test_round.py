@@ -21,6 +21,7 @@ from src_core.rounds import (
     evaluate,
     held_out_groups,
     promote,
+    promote_result,
     promoted,
     read_comparison,
 )
@@ -223,6 +224,32 @@ def test_it_says_that_images_without_masks_did_not_teach(
         {"settings": settings | {"method": method}, "steps": 6}
     )
     assert ("did not teach yet" in _run(folder, request).verdict.reason) is waited
+
+
+def test_a_version_chosen_during_a_training_goes_on_answering(folder, request_):
+    for _ in range(2):
+        _promote(folder, _run(folder, request_(steps=1)).version)
+    result = _run(folder, request_(steps=1)).as_dict() | {"promoted": True}
+    with Project.open(folder, mode="rw") as project:
+        promote(project, "v1", who="ada", reason="chosen by hand")
+        told = promote_result(project, result, who="ada")
+        assert promoted(project) == "v1"
+        kept = read_comparison(project.models_dir / "v3").verdict
+    assert not told["promoted"]
+    assert "another version was chosen meanwhile" in told["verdict"]["reason"]
+    assert "v3 can be promoted by hand" in told["verdict"]["reason"]
+    assert (kept.promoted, kept.reason) == (False, told["verdict"]["reason"])
+
+
+def test_a_better_version_answers_once_its_training_is_done(folder, request_):
+    _promote(folder, _run(folder, request_(steps=1)).version)
+    result = _run(folder, request_(steps=1)).as_dict() | {"promoted": True}
+    with Project.open(folder, mode="rw") as project:
+        project.add_target("star", ("the star",), who="ada")
+        for _ in range(2):  # heard twice, it is promoted once
+            assert promote_result(project, result, who="ada") == result
+        assert promoted(project) == "v2"
+        assert [r.what for r in project.history(limit=2)] == ["promote", "target"]
 
 
 def test_rolling_back_is_a_promotion(folder, request_):
