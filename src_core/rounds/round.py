@@ -271,8 +271,19 @@ class Round:
         return settings.model_copy(update={"frame": frame, "net": net, "train": train})
 
     def conclude(self, outcome: Outcome) -> RoundResult:
-        """Score what was trained, and write the version."""
+        """Score what was trained, and write the version.
+
+        Raises
+        ------
+        UserError
+            If it was stopped before the first step: nothing was learned.
+        """
         project, card, trained = self.project, outcome.card, outcome.trained
+        if trained.stopped and trained.step == 0:
+            raise UserError(
+                "The training was stopped before its first step, so it gave no model; "
+                "what answered before goes on answering."
+            )
         old, held_out = outcome.old, outcome.held_out
         self.hooks.phase("comparing")
         encoder = load_encoder(card.settings.text, project.cache_dir / "text")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from discs_and_bars import draw
+from src_core.checkpoints import list_models
 from src_core.config import FrameSettings
 from src_core.devices import Device
 from src_core.errors import BadInputError, NoModelError, NotFoundError, UserError
@@ -25,7 +26,7 @@ from src_core.rounds import (
     promoted,
     read_comparison,
 )
-from src_core.rounds.round import Round
+from src_core.rounds.round import Round, RoundHooks
 from src_core.rounds.snapshot import choose_frame, pool_items
 from src_core.store import Project
 from src_core.types import MaskStatus, Source, SourceKind, Split
@@ -153,6 +154,18 @@ def test_a_version_whose_encoder_is_gone_is_followed_by_a_fresh_one(
     second = _run(folder, request_().model_copy(update={"fresh": True}))
     assert second.verdict.promoted
     assert "cannot be asked any more" in second.verdict.reason
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_stopped_before_the_first_step_there_is_no_version(folder, request_, before):
+    if before:
+        _promote(folder, _run(folder, request_(steps=1)).version)
+    hooks = RoundHooks(should_stop=lambda: True)
+    with Project.open(folder) as project:
+        with pytest.raises(UserError, match="stopped before its first step"):
+            Round(project, request_(), CPU, hooks).run()
+        assert len(list_models(project.models_dir)) == before
+        assert promoted(project) == ("v1" if before else None)
 
 
 def test_a_round_sees_only_its_snapshot(folder, request_):
