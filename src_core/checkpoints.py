@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -190,13 +191,21 @@ def load_model(folder: Path) -> tuple[ModelCard, dict[str, Tensor]]:
 
 
 def list_models(folder: Path) -> list[ModelCard]:
-    """Return the cards of all versions below `folder`, oldest first."""
+    """Return the cards of all versions below `folder`, oldest first.
+
+    One that is damaged is left out: the others, and the next, do not hang on it.
+    """
+    cards: list[ModelCard] = []
+    for path in _version_folders(folder):
+        with suppress(NotFoundError, CorruptError):
+            cards.append(load_card(path))
+    return sorted(cards, key=lambda card: version_number(card.version))
+
+
+def _version_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    names = [p for p in folder.iterdir() if (p / CARD).is_file() and p.name[0] != "."]
-    return sorted(
-        (load_card(p) for p in names), key=lambda card: version_number(card.version)
-    )
+    return [path for path in folder.iterdir() if path.name[0] != "."]
 
 
 def version_number(version: str) -> int:
@@ -206,6 +215,9 @@ def version_number(version: str) -> int:
 
 
 def next_version(folder: Path) -> str:
-    """Return the name of the version to be written next."""
-    taken = [version_number(card.version) for card in list_models(folder)]
+    """Return the name of the version to be written next.
+
+    By the folders' names: also a version that cannot be read keeps its number.
+    """
+    taken = [version_number(path.name) for path in _version_folders(folder)]
     return f"v{max(taken, default=0) + 1}"

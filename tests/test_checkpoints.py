@@ -57,6 +57,15 @@ def test_versions_are_numbered_and_never_overwritten(tmp_path):
         save_model(tmp_path, WEIGHTS, _card("v2"))
 
 
+def test_a_damaged_or_empty_version_keeps_its_number_and_hides_no_other(tmp_path):
+    for number in (1, 2):
+        save_model(tmp_path, WEIGHTS, _card(f"v{number}"))
+    (tmp_path / "v1" / "model.json").write_text("{")
+    (tmp_path / "v7").mkdir()
+    assert [card.version for card in list_models(tmp_path)] == ["v2"]
+    assert next_version(tmp_path) == "v8"
+
+
 def test_a_version_of_an_older_program_can_still_be_read(tmp_path):
     folder = save_model(tmp_path, WEIGHTS, _card())
     file = folder / "model.json"

@@ -6,8 +6,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from src_core.checkpoints import ModelCard, load_card
-from src_core.errors import NoModelError
+from src_core.checkpoints import WEIGHTS, ModelCard, load_card
+from src_core.errors import NoModelError, NotFoundError
 from src_core.rounds.comparison import read_comparison, write_comparison
 
 if TYPE_CHECKING:
@@ -29,9 +29,15 @@ def promote(project: Project, version: str, *, who: str, reason: str) -> Revisio
     Raises
     ------
     NotFoundError
-        If there is no such version.
+        If there is no such version, or its weights are gone.
     """
-    load_card(project.models_dir / version)
+    folder = project.models_dir / version
+    load_card(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise NotFoundError(
+            f"The weights of model version '{version}' are gone from this project; "
+            "restore its folder from a backup or promote another version."
+        )
     content = json.dumps({"version": version, "reason": reason}).encode()
     return project.record("promote", {DOCUMENT: content}, who=who, note=reason)
 

@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from src_core.checkpoints import ModelCard, load_model, next_version, save_model
-from src_core.errors import NoEncoderError, UserError
+from src_core.checkpoints import ModelCard, next_version, save_model
+from src_core.errors import CorruptError, NoEncoderError, NotFoundError, UserError
 from src_core.imaging.windows import windows_by_wording
 from src_core.methods import method_class
 from src_core.predict import Predictor
@@ -23,8 +23,8 @@ from src_core.ranks import here
 from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.familiar import familiar
 from src_core.rounds.gate import Key, Verdict, judge
+from src_core.rounds.parent import find_parent, lost_sentence
 from src_core.rounds.presence import Looked, fit_rule, look
-from src_core.rounds.promotion import promoted
 from src_core.rounds.proposing import first_teachers
 from src_core.rounds.snapshot import choose_frame, pool_items
 from src_core.rounds.validation import effective_split, held_out_groups
@@ -137,6 +137,8 @@ class Outcome:
         Groups that were kept for validation.
     familiar : list of str
         Labelled training images that say what targets are like.
+    lost : str
+        The version that should answer so far, where its files cannot be read.
     """
 
     card: ModelCard
@@ -144,6 +146,7 @@ class Outcome:
     old: ModelCard | None
     held_out: frozenset[str]
     familiar: list[str]
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -181,14 +184,13 @@ class Round:
             version it goes on from does not allow.
         """
         project, hooks = self.project, self.hooks
-        parent = promoted(project)
-        start, old, steps_before = None, None, 0
+        parent = find_parent(project)
+        start, old, steps_before, going_on = None, parent.card, 0, ""
         settings = self.request.settings
-        if parent is not None:
-            old, weights = load_model(project.models_dir / parent)
         if old is not None and not self.request.fresh:
             settings = self._going_on(settings, old)
-            start, steps_before = weights, old.steps_before + old.steps
+            start, steps_before = parent.weights, old.steps_before + old.steps
+            going_on = old.version
         settings = self._complete(settings, is_first=start is None)
 
         hooks.phase("reading images")
@@ -229,7 +231,7 @@ class Round:
             version=next_version(project.models_dir),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             position=project.position,
-            parent="" if self.request.fresh else (parent or ""),
+            parent=going_on,
             settings=settings,
             targets=[targets[t].id for t in sorted(set(pool.learned.tolist()))],
             labelled=labelled,
@@ -243,7 +245,9 @@ class Round:
             steps_before=steps_before,
         )
         missed = trained.regained.images if trained.regained else ()
-        return Outcome(card, trained, old, held_out, familiar(pool, missed))
+        teaching = familiar(pool, missed)
+        lost = parent.version if parent.is_lost else ""
+        return Outcome(card, trained, old, held_out, teaching, lost)
 
     def _going_on(self, settings: ModelSettings, old: ModelCard) -> ModelSettings:
         """Take over what the version that answers now fixes; raises as `train`.
@@ -292,15 +296,11 @@ class Round:
         taught = [project.image(name) for name in outcome.familiar]
         rule = fit_rule(looked, self._ask(new, taught) if looked else ())
         new_dices = {one.key: one.dice(rule) for one in looked}
-        old_dices = None if old is None else self._dices_of(old, held_out)
+        old_dices, gone = self._dices_before(outcome)
         groups = {image.id: image.group or image.id for image in project.images()}
         verdict = judge(old_dices, new_dices, groups, trained.regained)
-        if old is not None and old_dices is None:
-            verdict = dataclasses.replace(
-                verdict,
-                reason=f"Promoted: {old.version} cannot be asked any more, because its "
-                "text encoder is gone.",
-            )
+        if gone:
+            verdict = dataclasses.replace(verdict, reason=f"Promoted: {gone}")
         told = [verdict.reason]
         if card.taught:
             told.append(f"Proposals of {card.teacher} taught it too.")
@@ -341,18 +341,22 @@ class Round:
             rule.report(),
         )
 
-    def _dices_of(
-        self, old: ModelCard, held_out: frozenset[str]
-    ) -> dict[Key, float] | None:
-        """Score an earlier version; None where its text encoder is gone."""
-        project = self.project
+    def _dices_before(self, outcome: Outcome) -> tuple[dict[Key, float] | None, str]:
+        """Score what answers so far; without scores, why it cannot be asked."""
+        project, old = self.project, outcome.old
+        if old is None:
+            anew, lost = not self.request.fresh, outcome.lost
+            return None, lost_sentence(lost, began_anew=anew) if lost else ""
         folder = project.models_dir / old.version
         try:
             before = Predictor.load(folder, self.device, project.cache_dir / "text")
         except NoEncoderError:
-            return None
-        looked = self._look(before, held_out)
-        return {one.key: one.dice(old.presence) for one in looked}
+            told = "cannot be asked any more, because its text encoder is gone."
+            return None, f"{old.version} {told}"
+        except (NotFoundError, CorruptError):
+            return None, lost_sentence(old.version, began_anew=False)
+        looked = self._look(before, outcome.held_out)
+        return {one.key: one.dice(old.presence) for one in looked}, ""
 
     def _look(self, model: Predictor, held_out: frozenset[str]) -> list[Looked]:
         images = [

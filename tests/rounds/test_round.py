@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from discs_and_bars import draw
-from src_core.checkpoints import list_models
+from src_core.checkpoints import CARD, WEIGHTS, list_models, load_model
 from src_core.config import FrameSettings
 from src_core.devices import Device
 from src_core.errors import BadInputError, NoModelError, NotFoundError, UserError
@@ -154,6 +154,32 @@ def test_a_version_whose_encoder_is_gone_is_followed_by_a_fresh_one(
     second = _run(folder, request_().model_copy(update={"fresh": True}))
     assert second.verdict.promoted
     assert "cannot be asked any more" in second.verdict.reason
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("lost", [(CARD, WEIGHTS), (WEIGHTS,)])
+def test_a_lost_version_locks_no_project(folder, request_, lost, fresh):
+    _promote(folder, _run(folder, request_(steps=1)).version)
+    for name in lost:
+        (folder / "models" / "v1" / name).unlink()
+    second = _run(folder, request_(steps=1, fresh=fresh))
+    assert (second.version, second.verdict.promoted) == ("v2", True)
+    assert "the files of v1 are gone or damaged" in second.verdict.reason
+    assert ("began with fresh weights" in second.verdict.reason) is not fresh
+    assert load_model(folder / "models" / "v2")[0].parent == ""
+    _promote(folder, "v2")
+    with pytest.raises(NotFoundError, match=r"v1.*"):
+        _promote(folder, "v1")
+
+
+def test_a_version_lost_during_the_training_loses_no_training(folder, request_):
+    _promote(folder, _run(folder, request_(steps=1)).version)
+    with Project.open(folder) as project:
+        this = Round(project, request_(steps=1), CPU)
+        outcome = this.train()
+        (folder / "models" / "v1" / WEIGHTS).write_bytes(b"x")
+        (folder / "models" / "v9").mkdir()
+        assert "v1 are gone or damaged" in this.conclude(outcome).verdict.reason
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fakes import SIZE
-from src_core.checkpoints import CARD, ModelCard
+from src_core.checkpoints import CARD, WEIGHTS, ModelCard
 from src_core.config import ModelSettings
 from src_core.rounds import promote
 from src_core.store import Project
@@ -41,7 +41,7 @@ def make_project(path: Path, count: int = 4) -> Path:
 def write_model(
     project: Any, version: str, *, answers: bool = True, **card: Any
 ) -> None:
-    """Put a model's card into a project; no weights, nobody loads them."""
+    """Put a model's card into a project; its weights are empty, nobody loads them."""
     folder = project.models_dir / version
     folder.mkdir()
     given = {
@@ -57,5 +57,6 @@ def write_model(
     } | card
     written = ModelCard(version=version, **given).model_dump_json()
     (folder / CARD).write_text(written)
+    (folder / WEIGHTS).touch()
     if answers:
         promote(project, version, who="ada", reason="for a test")
