@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """Of the parts; those of another number are not read."""
 
+READINGS: Final = 5
+"""So often is a shelf listed anew while others put its parts together."""
+
 _SUFFIX: Final = ".safetensors"
 _IDS: Final = "ids"
 
@@ -66,8 +69,8 @@ class Shelf:
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder, self.kind = folder, kind
 
-    def add(self, ids: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Path:
-        """Write rows as a new part, and return its file.
+    def add(self, ids: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write rows as a new part; without any, there is nothing to write.
 
         Parameters
         ----------
@@ -78,6 +81,8 @@ class Shelf:
         """
         from safetensors.numpy import save
 
+        if len(ids) == 0:
+            return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         joined = np.frombuffer("\n".join(ids).encode(), np.uint8)
         held = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
@@ -85,7 +90,6 @@ class Shelf:
         path = self.folder / f"{len(ids)}-{uuid.uuid4().hex}{_SUFFIX}"
         # Not durable: after a power cut a part may be missing, and is made again.
         write_private(path, save({**held, _IDS: joined}, {"meta": note}), durable=False)
-        return path
 
     def read(self, only: Collection[str] | None = None) -> Rows:
         """Return all rows; those of a damaged or foreign part are missing.
@@ -95,7 +99,7 @@ class Shelf:
         only : collection of str, optional
             The arrays to read; all of them if not given.
         """
-        parts = [rows for path in self._paths() if (rows := self._part(path, only))]
+        parts = self._parts(only)
         if not parts:
             return Rows([], {})
         names = parts[0].arrays.keys()
@@ -144,6 +148,8 @@ class Shelf:
         if len(paths) < 2:
             return
         rows = self.read()
+        if len(rows) == 0:
+            return
         self.add(rows.ids, rows.arrays)
         self._drop(paths)
 
@@ -159,6 +165,15 @@ class Shelf:
             return []
         return sorted(self.folder.glob(f"[0-9]*-*{_SUFFIX}"))
 
+    def _parts(self, only: Collection[str] | None) -> list[Rows]:
+        """Read every part that can be read."""
+        for _ in range(READINGS):
+            # Another process may put parts together between listing and reading.
+            with suppress(FileNotFoundError):
+                found = [self._part(path, only) for path in self._paths()]
+                return [rows for rows in found if rows is not None]
+        return []
+
     def _part(self, path: Path, only: Collection[str] | None) -> Rows | None:
         from safetensors import SafetensorError, safe_open
 
@@ -170,9 +185,12 @@ class Shelf:
                 names = set(file.keys()) - {_IDS}
                 wanted = names if only is None else names.intersection(only)
                 arrays = {name: file.get_tensor(name) for name in sorted(wanted)}
-                ids = file.get_tensor(_IDS).tobytes().decode().split("\n")
+                joined = file.get_tensor(_IDS).tobytes().decode()
+        except FileNotFoundError:
+            raise
         except (SafetensorError, OSError, ValueError, KeyError):
             return None  # a part that is damaged is made again
-        if any(len(array) != len(ids) for array in arrays.values()):
+        ids = joined.split("\n") if joined else []
+        if not ids or any(len(array) != len(ids) for array in arrays.values()):
             return None
         return Rows(ids, arrays)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from src_core.rounds.shelf import Shelf
+from src_core.rounds.shelf import FORMAT, Shelf
 
 
 def fill(shelf, *ids):
@@ -51,6 +53,56 @@ def test_compacting_keeps_every_row_in_one_file(shelf):
     assert len(shelf.stamp()) == 1
     assert shelf.stamp() != before
     assert shelf.ids() == {f"n{k}" for k in range(5)}
+
+
+def _amid(shelf, monkeypatch, what):
+    """Let something happen once, between the shelf's listing and its reading."""
+    read, left = shelf._part, [what]
+
+    def part(*asked):
+        if left:
+            left.pop()()
+        return read(*asked)
+
+    monkeypatch.setattr(shelf, "_part", part)
+
+
+def test_two_that_compact_at_once_keep_every_row(shelf, monkeypatch):
+    fill(shelf, "n1")
+    fill(shelf, "n2")
+    other = Shelf(shelf.folder, shelf.kind)
+    _amid(shelf, monkeypatch, other.compact)
+    shelf.compact()
+    assert sorted(other.read().ids) == ["n1", "n2"]
+    fill(shelf, "n3")
+    assert other.ids() == {"n1", "n2", "n3"}
+
+
+@pytest.mark.parametrize("only", [None, ()])
+def test_what_is_put_together_while_it_is_read_is_read(shelf, monkeypatch, only):
+    fill(shelf, "n1")
+    fill(shelf, "n2")
+    _amid(shelf, monkeypatch, Shelf(shelf.folder, shelf.kind).compact)
+    assert sorted(shelf.read(only).ids) == ["n1", "n2"]
+
+
+@pytest.mark.parametrize("wide", [{}, {"wide": np.zeros((0, 3), np.float32)}])
+def test_a_part_without_rows_hides_no_other(shelf, wide):
+    """As compacting left behind when two did it at once."""
+    from safetensors.numpy import save_file
+
+    fill(shelf, "n1")
+    note = json.dumps({"format": FORMAT, "kind": shelf.kind, "rows": 0})
+    none = {"ids": np.zeros(0, np.uint8)} | wide
+    save_file(none, shelf.folder / "0-a.safetensors", {"meta": note})
+    assert shelf.read().ids == ["n1"]
+    assert shelf.ids() == {"n1"}
+    assert set(shelf.read().arrays) == {"twice", "wide"}
+
+
+def test_of_nothing_no_part_is_written(shelf):
+    shelf.add([], {})
+    assert shelf.stamp() == ()
 
 
 def test_replacing_forgets_what_was_there(shelf):
