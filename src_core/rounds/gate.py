@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from src_core.train import Regained
 
@@ -16,6 +16,8 @@ TOLERANCE = 0.001
 MOST_LOST = 0.03
 """Validation Dice that may be given for what the old version missed."""
 DRAWS = 2000
+FEWEST = 3
+"""Groups that an interval takes: drawn anew, one is always itself."""
 
 Key = tuple[str, str]  # image, target
 
@@ -32,7 +34,8 @@ class Verdict:
     old, new : float or None
         Mean Dice on the validation pairs; None where there is nothing to compare.
     low, high : float or None
-        95 % bootstrap interval of new - old, groups drawn with replacement.
+        95 % bootstrap interval of new - old, groups drawn with replacement; None of
+        fewer than `FEWEST`.
     """
 
     promoted: bool
@@ -82,9 +85,12 @@ def judge(
     if old is None:
         return Verdict(True, f"Promoted: the first model, Dice {value:.3f}.", new=value)
     before = _target_mean(old)
-    low, high = _interval(old, new, groups, seed)
-    interval = f"(95 % interval of the difference {low:+.3f} to {high:+.3f})"
-    step = f"Dice {before:.3f} before, {value:.3f} now {interval}"
+    low, high = _interval(old, new, groups, seed) or (None, None)
+    patients = {groups.get(image, image) for image, _ in new}
+    sure = f"of {'two patients' if len(patients) > 1 else 'one patient'}: no interval"
+    if low is not None:
+        sure = f"95 % interval of the difference {low:+.3f} to {high:+.3f}"
+    step = f"Dice {before:.3f} before, {value:.3f} now ({sure})"
     gain = difference = value - before
     if regained is not None:
         share, count = regained.share, len(regained.images)
@@ -115,13 +121,25 @@ def _interval(
     new: Mapping[Key, float],
     groups: Mapping[str, str],
     seed: int,
-) -> tuple[float, float]:
-    by_group: dict[str, list[float]] = {}
-    for key in sorted(new):
-        by_group.setdefault(groups.get(key[0], key[0]), []).append(new[key] - old[key])
-    sums = np.array([sum(values) for values in by_group.values()])
-    counts = np.array([len(values) for values in by_group.values()])
-    draws = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)
-    low, high = np.percentile(means, [2.5, 97.5])
+) -> tuple[float, float] | None:
+    """Bootstrap the difference of what :func:`_target_mean` gives; None of too few."""
+    rows = _numbered(groups.get(image, image) for image, _ in new)
+    columns = _numbered(target for _, target in new)
+    if len(rows) < FEWEST:
+        return None
+    sums, counts = (np.zeros((len(rows), len(columns))) for _ in range(2))
+    for (image, target), value in new.items():
+        place = rows[groups.get(image, image)], columns[target]
+        sums[place] += value - old[image, target]
+        counts[place] += 1
+    drawn = np.random.default_rng(seed).integers(len(rows), size=(DRAWS, len(rows)))
+    times = np.stack([np.bincount(draw, minlength=len(rows)) for draw in drawn])
+    found = times @ counts
+    # A draw may hold no image of a target: then the others stand for it.
+    means = np.divide(times @ sums, found, np.full_like(found, np.nan), where=found > 0)
+    low, high = np.percentile(np.nanmean(means, 1), [2.5, 97.5])
     return float(low), float(high)
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(sorted(set(names)))}

@@ -81,6 +81,36 @@ def test_every_target_counts_the_same():
     assert not judge(old, new, GROUPS).promoted
 
 
+def _twins(many, few):
+    """Dices of a target with a hundred images and of one with four."""
+    return {(f"a{n}", "lung"): many for n in range(100)} | {
+        (f"b{n}", "heart"): few for n in range(4)
+    }
+
+
+@pytest.mark.parametrize(("many", "few"), [(0.9, 0.9), (0.82, 0.7)])
+def test_the_interval_is_of_the_difference_that_is_shown(many, few):
+    verdict = judge(_twins(0.8, 0.8), _twins(many, few), {})
+    difference = verdict.new - verdict.old
+    assert verdict.low - 1e-9 <= difference <= verdict.high + 1e-9
+    assert (verdict.high < 0) is (difference < 0) is not verdict.promoted
+
+
+def test_patients_are_drawn_whole():
+    groups = {f"im{i}": f"p{i // 4}" for i in range(12)}
+    old, new = _dices([0.5] * 12), _dices([0.5] * 8 + [0.8] * 4)
+    together, apart = judge(old, new, groups), judge(old, new, {})
+    assert together.high - together.low > apart.high - apart.low
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "one patient"), (2, "two patients")])
+def test_of_one_or_two_patients_there_is_no_interval(count, words):
+    groups = {f"im{i}": f"p{i % count}" for i in range(6)}
+    verdict = judge(_dices([0.5] * 6), _dices([0.6] * 6), groups)
+    assert (verdict.low, verdict.high) == (None, None)
+    assert f"0.600 now (of {words}: no interval)" in verdict.reason
+
+
 values = st.lists(st.floats(0, 1), min_size=6, max_size=6)
 
 
