@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 
-from src_core.acquire.regions import Region, where_to_look
-from src_core.imaging.turn import on_screen
 from src_core.rounds.opinion import Asker
+from src_core.rounds.places import places
 from src_core.rounds.survey import VIEWS
 from src_core.rounds.tally import Voices
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from src_core.acquire.regions import Region
     from src_core.predict import Picture, Predictor
     from src_core.store import Project
 
@@ -87,30 +87,8 @@ def explain(
             voices = opinions.voices
             maps += list(opinions.heat()[:, None].float().unbind())
         shown[n] = _assembled(picture, maps)
-    regions = _regions(heat, found.orientation, count)
+    regions = places(heat, found.orientation, count)
     return Explanation(heat, regions, WHOSE[voices], _sentence(regions, voices))
-
-
-def _regions(heat: NDArray[np.float32], orientation: str, count: int) -> list[Region]:
-    """Name places as they are seen upright, and count their pixels as stored."""
-    upright = on_screen(orientation)
-    flips = [have != want for have, want in zip(orientation, upright, strict=True)]
-    rows, columns = flips[-2:] or (False, False)
-    turned = heat[..., :: -1 if rows else 1, :: -1 if columns else 1]
-    height, width = heat.shape[-2:]
-    return [
-        replace(
-            region,
-            rows=_flipped(region.rows, height) if rows else region.rows,
-            columns=_flipped(region.columns, width) if columns else region.columns,
-        )
-        for region in where_to_look(turned, count)
-    ]
-
-
-def _flipped(ends: tuple[int, int], length: int) -> tuple[int, int]:
-    first, behind = ends
-    return length - behind, length - first
 
 
 def _several(views: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:

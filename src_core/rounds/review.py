@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from src_core.acquire.doubts import Confidence, InDoubt, confidence, in_doubt
-from src_core.acquire.regions import Region, where_to_look
+from src_core.acquire.regions import Region
 from src_core.geometry import Letterbox
+from src_core.rounds.places import places
 from src_core.rounds.survey import surveyed_targets, training_images
 from src_core.store.truth import read_truth, truths
 
@@ -167,7 +168,8 @@ def _doubt(
     marked = (seen.missed | seen.extra).astype(np.float32)
     if not marked.any():
         marked = case.mask.astype(np.float32)
-    regions = where_to_look(marked if "z" in case.image.axes else marked[0])
+    seen_at = marked if "z" in case.image.axes else marked[0]
+    regions = places(seen_at, case.image.orientation)
     return Doubt(
         case.image.id,
         case.target.id,
@@ -196,7 +198,8 @@ def _says(case: _Case, seen: InDoubt, other: str, regions: list[Region]) -> str:
         return f"what is drawn as '{name}' looks like '{other}' to the model"
     where = f", most {regions[0].words}" if regions else ""
     if not case.mask.any():
-        return f"'{name}' is marked as not there, and the model is sure of it{where}"
+        told = f"'{name}' is marked as not there, but the model is sure that it is"
+        return f"{told} there{where}"
     if seen.missed.sum() >= seen.extra.sum():
         return f"the model is sure of more '{name}' than is drawn{where}"
     return f"the model is sure that less is '{name}' than is drawn{where}"

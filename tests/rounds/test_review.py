@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,9 @@ def test_planted_errors_come_first_and_say_what_is_wrong(project, load_taught):
     }
     says = {d.image: d.sentence for d in found}
     assert says[one] == "what is drawn as 'disc' looks like 'bar' to the model"
-    assert says[two].startswith("'disc' is marked as not there")
+    assert says[two].startswith(
+        "'disc' is marked as not there, but the model is sure that it is there, most "
+    )
     assert says[three].startswith("the model is sure of more 'bar' than is drawn")
     assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
     # Saved after the model was trained: it has not learned from them.
@@ -66,6 +70,38 @@ def test_the_newest_are_looked_at_when_there_are_too_many(project, load_taught):
     resave(project, first, "disc", None, MaskStatus.EMPTY)
     found = doubts(project, load_taught(project), most=1)
     assert {d.image for d in found} == {first}
+
+
+@pytest.mark.parametrize(
+    ("orientation", "words"),
+    [("", "upper left"), ("SPL", "upper left"), ("SAR", "lower right")],
+)
+def test_places_are_named_as_they_are_seen(project, orientation, words):
+    """Pixels are counted as they are stored; a person sees the volume upright."""
+    volume = np.zeros((2, 64, 64), np.uint8)
+    image, _ = project.add_image(
+        volume, name="volume", axes="zyx", orientation=orientation, who="ada"
+    )
+    drawn = np.zeros((2, 64, 64), np.uint8)
+    drawn[:, 24:40, 24:40] = 1
+    project.save_mask(image.id, "disc", drawn, who="eve", status=MaskStatus.DONE)
+    seen = np.where(drawn, 0.99, 0.01).astype(np.float32)
+    seen[:, :12, :12] = 0.99
+    found = next(d for d in doubts(project, Sure(seen)) if d.image == image.id)
+    assert f"most at the {words}" in found.sentence
+    assert found.regions[0].rows[0] == found.regions[0].columns[0] == 0
+
+
+class Sure:
+    """A model that knows one target, and answers every volume alike."""
+
+    def __init__(self, seen):
+        self.card = SimpleNamespace(targets=["disc"], position=0)
+        self.answers = [SimpleNamespace(probability=seen)]
+        self.blank = [SimpleNamespace(probability=np.zeros_like(seen[0]))]
+
+    def predict(self, pixels, axes, prompts, *, like):
+        return self.answers if "z" in axes else self.blank
 
 
 def test_being_told_to_stop(project, load_taught):
