@@ -1,12 +1,12 @@
-"""Kinds of images: a target is offered on those in which somebody has drawn it.
+"""Kinds of images: a target is not offered on those that others are drawn on alone.
 
-A lung is not looked for on a stained slide. On a kind of image on which nobody has
-drawn anything yet, any target may be.
+A lung of films is not looked for in volumes of the head. But that takes evidence: a
+target drawn once must not hide the others on all images of its kind.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from src_core.types import Image, Target
 
 Kind = tuple[str, int]
-"""What tells images of one modality from others: axes, and how many channels."""
+"""What tells images of one modality from others: spatial axes, and channels."""
+
+COLOURS: Final = (1, 3, 4)
+"""Channels of pictures that any program saves as grey, as RGB or with transparency."""
+
+EVIDENCE: Final = 5
+"""Images of a kind, drawn on for others only, that make a target foreign there."""
 
 
 def kind_of(image: Image) -> Kind:
     """Return what tells the modality of an image from others."""
     channels = image.shape[image.axes.index("c")] if "c" in image.axes else 1
-    return image.axes, min(channels, 3)  # a fourth one is transparency, not a modality
+    return image.axes.replace("c", ""), 1 if channels in COLOURS else channels
 
 
 def kinds_of(images: Iterable[Image]) -> tuple[list[Kind], NDArray[np.int64]]:
@@ -46,7 +52,7 @@ def kinds_of(images: Iterable[Image]) -> tuple[list[Kind], NDArray[np.int64]]:
 
 
 class Homes:
-    """On which kinds of image each target has been drawn.
+    """On which images of each kind each target has been drawn.
 
     Parameters
     ----------
@@ -56,7 +62,7 @@ class Homes:
 
     def __init__(self, project: Project) -> None:
         self._images = {image.id: image for image in project.images()}
-        self._drawn: dict[str, set[Kind]] = {}
+        self._drawn: dict[Kind, dict[str, set[str]]] = {}
         for mask in project.masks():
             if mask.status is MaskStatus.DONE:
                 self.draw(mask.image, mask.target)
@@ -64,8 +70,8 @@ class Homes:
     def draw(self, image: str, target: str) -> None:
         """Take in that a target was drawn in an image."""
         if image in self._images:
-            kind = kind_of(self._images[image])
-            self._drawn.setdefault(target, set()).add(kind)
+            targets = self._drawn.setdefault(kind_of(self._images[image]), {})
+            targets.setdefault(target, set()).add(image)
 
     def fitting(
         self, kinds: Sequence[Kind], targets: Sequence[Target]
@@ -79,14 +85,19 @@ class Homes:
         targets : sequence of Target
             (T,).
         """
-        anywhere = set().union(*self._drawn.values())
+        at_home = {target for drawn in self._drawn.values() for target in drawn}
         return np.array(
             [
                 [
-                    kind not in anywhere or kind in self._drawn.get(target.id, anywhere)
+                    target.id not in at_home or not self._foreign(kind, target.id)
                     for target in targets
                 ]
                 for kind in kinds
             ],
             bool,
         ).reshape(len(kinds), len(targets))
+
+    def _foreign(self, kind: Kind, target: str) -> bool:
+        """Whether many images of a kind are drawn on, and none for this target."""
+        drawn = self._drawn.get(kind, {})
+        return target not in drawn and len(set().union(*drawn.values())) >= EVIDENCE

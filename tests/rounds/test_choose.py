@@ -290,67 +290,92 @@ class TestWishes:
 
 
 class TestKinds:
-    """A target is looked for where somebody has drawn it."""
+    """A target is not looked for where many others are drawn and it never is."""
+
+    FILMS, STACKS = ({f"{name}{n}" for n in range(6)} for name in ("film", "stack"))
 
     @staticmethod
-    def _project(path, drawn):
-        """Films and slides, two of each; `drawn` is (image, target, status)."""
+    def _project(path, drawn, axes=("yx", "zyx")):
+        """Six films and six stacks; `drawn` is (name, how many, target, status)."""
         project = Project.create(path)
         rng = np.random.default_rng(0)
-        for axes, shape, name in (
-            ("yx", (16, 16), "film"),
-            ("cyx", (3, 16, 16), "slide"),
-        ):
-            for number in range(2):
+        for name, order in zip(("film", "stack"), axes, strict=True):
+            shape = (3, 16, 16)[-len(order) :]
+            for number in range(6):
                 pixels = rng.integers(0, 255, shape, np.uint8)
-                project.add_image(pixels, name=f"{name}{number}", axes=axes)
+                project.add_image(pixels, name=f"{name}{number}", axes=order)
         for target in ("lung", "gland"):
             project.add_target(target)
-        for image, target, status in drawn:
-            mask = None if status is MaskStatus.EMPTY else np.ones((16, 16), np.uint8)
-            project.save_mask(image, target, mask, status=status)
+        for name, count, target, status in drawn:
+            for number in range(count):
+                image = project.image(f"{name}{number}")
+                mask = np.ones(image.spatial_shape, np.uint8)
+                empty = status is MaskStatus.EMPTY
+                project.save_mask(
+                    image.id, target, None if empty else mask, status=status
+                )
         return project
+
+    @staticmethod
+    def _offered(project):
+        picks = next_picks(project, None, 99)
+        return [{p.image for p in picks if p.target == t} for t in ("lung", "gland")]
 
     @pytest.mark.parametrize(
         ("drawn", "lungs", "glands"),
         [
-            ((), {"film0", "film1", "slide0", "slide1"}, None),
+            ((), 6, 6),
+            # Of a target that is drawn nowhere yet nobody knows where it is.
+            ((("stack", 5, "gland", MaskStatus.DONE),), 6, 1),
             (
                 (
-                    ("film0", "lung", MaskStatus.DONE),
-                    ("slide0", "gland", MaskStatus.DONE),
+                    ("film", 1, "lung", MaskStatus.DONE),
+                    ("stack", 4, "gland", MaskStatus.DONE),
                 ),
-                {"film1"},
-                {"slide1"},
+                6,
+                2,
             ),
-            # Nobody drew anything on a slide yet: any target may be there.
             (
-                (("film0", "lung", MaskStatus.DONE),),
-                {"film1", "slide0", "slide1"},
-                {"film0", "film1", "slide0", "slide1"},
+                (
+                    ("film", 1, "lung", MaskStatus.DONE),
+                    ("stack", 5, "gland", MaskStatus.DONE),
+                ),
+                0,
+                1,
             ),
             # That it is not there does not make it at home there.
             (
                 (
-                    ("film0", "lung", MaskStatus.DONE),
-                    ("slide0", "lung", MaskStatus.EMPTY),
-                    ("slide0", "gland", MaskStatus.DONE),
+                    ("film", 1, "lung", MaskStatus.DONE),
+                    ("stack", 1, "lung", MaskStatus.EMPTY),
+                    ("stack", 5, "gland", MaskStatus.DONE),
                 ),
-                {"film1"},
-                {"slide1"},
+                0,
+                1,
             ),
         ],
     )
-    def test_targets_are_offered_on_their_own_kind(
-        self, tmp_path, drawn, lungs, glands
-    ):
+    def test_only_evidence_makes_a_target_foreign(self, tmp_path, drawn, lungs, glands):
         with self._project(tmp_path / "p", drawn) as project:
-            picks = next_picks(project, None, 20)
-        found = {
-            t: {p.image for p in picks if p.target == t} for t in ("lung", "gland")
-        }
-        assert found["lung"] == lungs
-        assert found["gland"] == (lungs if glands is None else glands)
+            found = self._offered(project)
+        assert [len(self.STACKS & images) for images in found] == [lungs, glands]
+
+    def test_one_mask_hides_no_target(self, tmp_path):
+        """Two targets on films; the first stack is drawn on for one of them."""
+        films = [("film", 6, target, MaskStatus.DONE) for target in ("lung", "gland")]
+        drawn = [*films, ("stack", 1, "lung", MaskStatus.DONE)]
+        with self._project(tmp_path / "p", drawn) as project:
+            lungs, glands = self._offered(project)
+        assert (lungs, glands) == (self.STACKS - {"stack0"}, self.STACKS)
+
+    def test_grey_and_rgb_are_one_kind(self, tmp_path):
+        drawn = [
+            ("film", 6, "lung", MaskStatus.DONE),
+            ("stack", 5, "gland", MaskStatus.DONE),
+        ]
+        with self._project(tmp_path / "p", drawn, ("yx", "cyx")) as project:
+            lungs, glands = self._offered(project)
+        assert (lungs, glands) == (self.STACKS, self.FILMS | {"stack5"})
 
 
 @pytest.mark.parametrize(
