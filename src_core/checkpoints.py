@@ -97,7 +97,11 @@ class ModelCard(Settings):
     targets : list of str
         Ids of the targets it has learned.
     labelled, unlabelled : int
-        Training images with and without truth.
+        Training pictures with and without truth; a volume's slices, a large image's
+        tiles and each window of a CT count by themselves.
+    labelled_images : int or None
+        Images of the project that the labelled pictures are of; None in versions of
+        before it was kept.
     taught : int
         Pictures in which a proposal taught in the place of truth.
     teacher : str
@@ -120,6 +124,7 @@ class ModelCard(Settings):
     targets: list[str]
     labelled: int
     unlabelled: int
+    labelled_images: int | None = None
     taught: int = 0
     teacher: str = Field("", pattern=r"^[a-z0-9@ ]{0,200}$")
     steps: int

@@ -28,7 +28,7 @@ class Point:
     ----------
     version : str
     labelled : int
-        Pictures with a finished mask that it learned from; of a volume, slices.
+        Images with a finished mask that it learned from; a volume is one.
     dice : float
         On the validation split, mean over targets.
     """
@@ -45,12 +45,12 @@ class Outlook:
     Attributes
     ----------
     points : tuple of Point
-        Measured.
+        Measured, of a known number of images.
     curve : tuple of (float, Expected)
-        Labelled pictures and expected Dice, from the first point to `MORE` beyond the
+        Labelled images and expected Dice, from the first point to `MORE` beyond the
         last; empty while there are too few points.
     gain : Expected or None
-        What `more` pictures are expected to add.
+        What `more` images are expected to add.
     more : int
         That many.
     minutes : float or None
@@ -78,19 +78,23 @@ def outlook(project: Project, more: int = MORE) -> Outlook:
     project : Project
         Any.
     more : int
-        So many pictures more.
+        So many images more.
     """
     cards = [
         card for card in list_models(project.models_dir) if "mean" in card.validation
     ]
+    single = _one_picture_each(project)
     points = tuple(
-        Point(card.version, card.labelled, card.validation["mean"]) for card in cards
+        Point(card.version, count, card.validation["mean"])
+        for card in cards
+        if (count := _images_of(card, single=single)) is not None
     )
     best = _best(points)
     curve = LearningCurve.fit([p.labelled for p in best], [p.dice for p in best])
     minutes = _minutes(project, more)
     if curve is None:
-        return Outlook(points, (), None, more, minutes, False, _too_few(cards))
+        told = _too_few(len(cards), len(cards) - len(points))
+        return Outlook(points, (), None, more, minutes, False, told)
     now = max(point.labelled for point in best)
     gain = curve.gain(now, more)
     enough = curve.enough(now, step=more) >= ENOUGH
@@ -104,6 +108,18 @@ def outlook(project: Project, more: int = MORE) -> Outlook:
         enough,
         _says(gain, more, minutes, enough),
     )
+
+
+def _one_picture_each(project: Project) -> bool:
+    """Whether a training sees each image of a project once, if it cuts no tiles."""
+    return not any("z" in i.axes or i.modality == "CT" for i in project.images())
+
+
+def _images_of(card: ModelCard, *, single: bool) -> int | None:
+    """Return how many images a version learned from; None where nobody knows."""
+    if card.labelled_images is None and single and not card.settings.frame.tiles:
+        return card.labelled
+    return card.labelled_images
 
 
 def _best(points: tuple[Point, ...]) -> list[Point]:
@@ -122,15 +138,18 @@ def _minutes(project: Project, more: int) -> float | None:
     return more * float(np.median(seconds)) / 60 if seconds else None
 
 
-def _too_few(cards: list[ModelCard]) -> str:
-    if not cards:
+def _too_few(count: int, uncounted: int) -> str:
+    """Say why nothing can be said, with so many measured and not to be placed."""
+    if not count:
         return (
             "No model has been measured yet: label eight images of at least four "
             "patients, then train."
         )
-    told = f"{len(cards)} model{'s' if len(cards) > 1 else ''}"
+    told = f"{count} model{'s' if count > 1 else ''} measured so far"
+    if uncounted:
+        told += f", {uncounted} of them from before the program counted whole images"
     return (
-        f"{told} measured so far; after rounds with three different numbers of "
+        f"{told}; after rounds with three different numbers of "
         "labelled images it can be said where the curve leads."
     )
 

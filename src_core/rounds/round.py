@@ -236,6 +236,7 @@ class Round:
             targets=[targets[t].id for t in sorted(set(pool.learned.tolist()))],
             labelled=labelled,
             unlabelled=unlabelled,
+            labelled_images=len({pool.owner(n) for n in pool.labelled.tolist()}),
             taught=len(pool.taught),
             teacher=" and ".join(
                 sorted({name for names in teachers.values() for name in names.values()})

@@ -20,8 +20,8 @@ def project(tmp_path, fill_project):
         yield opened
 
 
-def measured(project, *pairs):
-    """Write versions with so many labels and that Dice."""
+def measured(project, *pairs, images_each=None):
+    """Write versions with so many labels and that Dice; cards of today with images."""
     for number, (labelled, value) in enumerate(pairs, start=1):
         card = ModelCard(
             version=f"v{number}",
@@ -31,6 +31,7 @@ def measured(project, *pairs):
             targets=["disc"],
             labelled=labelled,
             unlabelled=0,
+            labelled_images=images_each and labelled // images_each,
             steps=1,
             seconds=1.0,
             validation={} if value is None else {"disc": value, "mean": value},
@@ -84,6 +85,30 @@ def test_too_little_to_say_is_said(project, pairs, says):
     assert told.gain is None
     assert told.curve == ()
     assert told.sentence.startswith(says)
+
+
+def add_volume(project):
+    volume = np.zeros((3, 64, 64), np.uint8)
+    project.add_image(volume, name="volume", axes="zyx", who="ada")
+
+
+def test_a_volume_is_one_image(project):
+    add_volume(project)
+    pairs = [(100 * labelled, dice) for labelled, dice in STEEP]
+    measured(project, *pairs, images_each=100)
+    told = outlook(project)
+    assert [p.labelled for p in told.points] == [5, 10, 20, 40]
+    assert told.curve[-1][0] == 70
+
+
+def test_slices_that_were_counted_as_images_decide_nothing(project):
+    measured(project, *FLAT)
+    assert outlook(project).enough
+    add_volume(project)
+    told = outlook(project)
+    assert not told.enough
+    assert (told.points, told.gain) == ((), None)
+    assert "6 of them from before the program counted whole images" in told.sentence
 
 
 def test_minutes_come_from_the_history(project):
