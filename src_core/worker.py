@@ -220,11 +220,18 @@ def resume_point(project: Project, request: RoundRequest) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     checkpoint, note = folder / CHECKPOINT, folder / NOTE
     wanted = {"position": project.position, "request": request.model_dump(mode="json")}
-    found = json.loads(note.read_text()) if note.exists() else None
-    if found != wanted:
+    if _noted(note) != wanted:
         checkpoint.unlink(missing_ok=True)
         write_private(note, json.dumps(wanted).encode())
     return checkpoint
+
+
+def _noted(note: Path) -> Any:
+    """Return what a note says; None where there is none, or only a part of it."""
+    try:
+        return json.loads(note.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _forget(checkpoint: Path) -> None:

@@ -12,7 +12,7 @@ from src_core.errors import memory_ran_out
 from src_core.rounds import RoundRequest
 from src_core.rounds.round import Round
 from src_core.store import Project
-from src_core.worker import run_round
+from src_core.worker import NOTE, resume_point, run_round
 
 ROOT = Path(__file__).parents[1]
 
@@ -107,3 +107,15 @@ def test_naming_the_job_costs_a_window_no_torch() -> None:
         cwd=ROOT,
     )
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"position": 1', b"\xff\xfe"])
+def test_after_a_torn_note_a_training_begins_anew(folder, torn) -> None:
+    with Project.open(folder) as project:
+        checkpoint = resume_point(project, RoundRequest())
+        checkpoint.write_bytes(b"of nobody knows what")
+        checkpoint.with_name(NOTE).write_bytes(torn)
+        assert resume_point(project, RoundRequest()) == checkpoint
+        assert not checkpoint.exists()
+        checkpoint.write_bytes(b"of this very training")
+        assert resume_point(project, RoundRequest()).exists()

@@ -88,7 +88,7 @@ def go_on_from(training: Underway, held: bytes) -> bool:
         tensors, meta = read_tensors(held)
     except CorruptError:
         return False  # written durably, so only a foreign hand can have torn it
-    if meta["settings"] != training.settings.model_dump(mode="json"):
+    if meta.get("settings") != training.settings.model_dump(mode="json"):
         return False
     training.method.load_state_dict(_under(tensors, "method."))
     training.method.steps = meta["step"]

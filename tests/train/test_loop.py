@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from src_core.checkpoints import load_tensors
+from src_core.checkpoints import load_tensors, save_tensors
 from src_core.config import BurnInSettings
 from src_core.devices import Device
 from src_core.errors import UserError
@@ -181,6 +181,15 @@ def test_a_resumed_training_ends_as_one_that_was_never_broken(
     assert resumed.step == 12
     for key, value in whole.weights.items():
         torch.testing.assert_close(resumed.weights[key], value)
+
+
+def test_a_checkpoint_that_says_nothing_is_not_taken(
+    pool, wordings, settings, tmp_path
+):
+    checkpoint = tmp_path / "c.safetensors"
+    save_tensors(checkpoint, {"a": torch.zeros(1)}, {})
+    hooks = Hooks(checkpoint=checkpoint)
+    assert _train(pool, wordings, settings(), 2, hooks).step == 2
 
 
 def test_a_checkpoint_of_another_training_is_not_taken(
