@@ -302,7 +302,7 @@ class Round:
         verdict = judge(old_dices, new_dices, groups, trained.regained)
         if gone:
             verdict = dataclasses.replace(verdict, reason=f"Promoted: {gone}")
-        told = [verdict.reason]
+        told = [verdict.reason, *self._unjudged(outcome, new_dices)]
         if card.taught:
             told.append(f"Proposals of {card.teacher} taught it too.")
         waited = method_class(card.settings.method).uses_unlabelled
@@ -341,6 +341,19 @@ class Round:
             card.taught,
             rule.report(),
         )
+
+    def _unjudged(self, outcome: Outcome, dices: dict[Key, float]) -> list[str]:
+        """Say which of the targets that a version knows the gate is blind for."""
+        known = {*outcome.card.targets, *(outcome.old.targets if outcome.old else ())}
+        known -= {target for _, target in dices}
+        names = [f"'{t.name}'" for t in self.project.targets() if t.id in known]
+        if not dices or not names:
+            return []
+        it = "it" if len(names) == 1 else "them"
+        return [
+            f"{' and '.join(names)} could not be judged: no validation image has a "
+            f"mask of {it}."
+        ]
 
     def _dices_before(self, outcome: Outcome) -> tuple[dict[Key, float] | None, str]:
         """Score what answers so far; without scores, why it cannot be asked."""

@@ -156,6 +156,16 @@ def test_a_version_whose_encoder_is_gone_is_followed_by_a_fresh_one(
     assert "cannot be asked any more" in second.verdict.reason
 
 
+def test_it_says_which_target_could_not_be_judged(folder, request_):
+    assert "could not be judged" not in _run(folder, request_(steps=1)).verdict.reason
+    with Project.open(folder, mode="rw") as project:
+        star = project.add_target("a star", ("the star",), who="ada").id
+        image, mask = project.images(Split.TRAIN)[0].id, np.ones((64, 64), np.uint8)
+        project.save_mask(image, star, mask, who="ada", status=MaskStatus.DONE)
+    told = _run(folder, request_(steps=1)).verdict.reason
+    assert "'a star' could not be judged: no validation image has a mask of it." in told
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("lost", [(CARD, WEIGHTS), (WEIGHTS,)])
 def test_a_lost_version_locks_no_project(folder, request_, lost, fresh):
