@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +34,15 @@ def log_traceback(error: Exception) -> Path:
     return log_failure(error)
 
 
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Something under way: what the person sees of it, and how it is given up."""
+
+    text: str
+    lane: Lane
+    stop: Choice | None = None
+
+
 class Desk:
     """One panel's open project and everything that may change while it is used.
 
@@ -49,6 +58,11 @@ class Desk:
         The author of what is saved; the account's name if empty.
     log : callable
         Keeps the traceback of an error and returns where.
+
+    Attributes
+    ----------
+    entering : bool
+        Whether another project is being opened, and the one at hand soon closed.
     """
 
     changed = Signal(object)
@@ -69,7 +83,8 @@ class Desk:
         self.project: Project | None = None
         self.pixels: NDArray[np.generic] | None = None
         self._log = log
-        self._busy: dict[int, tuple[str, Choice | None]] = {}
+        self.entering = False
+        self._busy: dict[int, Busy] = {}
         self._started = 0
         self._epoch = 0
 
@@ -203,7 +218,8 @@ class Desk:
         self._started += 1
         token = self._started
         if busy:
-            self._busy[token] = busy, Choice("Stop", stop) if stop else None
+            choice = Choice("Stop", stop) if stop else None
+            self._busy[token] = Busy(busy, lane, choice)
             self._show_busy()
 
         def ends() -> bool:
@@ -226,16 +242,26 @@ class Desk:
         self.runner.run(lane, work, arrived, broke)
 
     def _show_busy(self) -> None:
-        """Say what was begun last of what is under way."""
-        busy, stop = next(reversed(self._busy.values()), ("", None))
-        self.update(busy=busy, stop=stop)
+        """Say what was begun last of what is under way, first of what can be stopped.
 
-    def tell(self, busy: str) -> None:
-        """Say how far the work under way has got; from any thread."""
+        Else a short work would take the way to stop a long one off the screen.
+        """
+        under_way = list(self._busy.values())
+        stoppable = [work for work in under_way if work.stop is not None]
+        shown = (stoppable or under_way)[-1:]
+        self.update(
+            busy=shown[0].text if shown else "", stop=shown[0].stop if shown else None
+        )
+
+    def tell(self, busy: str, lane: Lane = Lane.MODEL) -> None:
+        """Say how far the work under way in a lane has got; from any thread."""
         epoch = self._epoch
 
         def show() -> None:
-            if epoch == self._epoch and self._busy:
-                self.update(busy=busy)
+            working = (t for t, work in self._busy.items() if work.lane is lane)
+            token = next(working, None)
+            if epoch == self._epoch and token is not None:
+                self._busy[token] = replace(self._busy[token], text=busy)
+                self._show_busy()
 
         self.runner.post(show)

@@ -26,6 +26,7 @@ class Lane(StrEnum):
     TRAIN = "train"
     PLOT = "plot"
     LOOK = "look"
+    TAKE = "take"
 
 
 class Runner(Protocol):

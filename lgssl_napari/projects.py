@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lgssl_napari.annotating import Then, nothing
 from lgssl_napari.lanes import Lane
 from lgssl_napari.snapshot import first_look, read_rows
 from lgssl_napari.state import Choice, Level, ProjectState
+from lgssl_napari.taking import Taking
 from src_core.errors import LockedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lgssl_napari.desk import Desk
     from lgssl_napari.recent import Recent
     from lgssl_napari.state import ImageRow
-    from src_core.exchange import Intake
-    from src_core.imaging import Source
     from src_core.store import Project
 
-    Opened = tuple[Project, Intake | None]
+    Entered = tuple[Project, ProjectState, tuple[Path, ...]]
+    Failed = Callable[[Exception], None]
 
 Mode = Literal["r", "rw"]
 LEDGER = "ledger.sqlite"
@@ -52,7 +51,21 @@ class Projects:
 
     def __init__(self, desk: Desk, ready: Callable[[], None], recent: Recent) -> None:
         self._desk, self._ready, self._recent = desk, ready, recent
-        self._stopped = threading.Event()
+        self._taking = Taking(desk, self._taken)
+        self._leave: Callable[[Then], None] = lambda then: then()
+        self._unsaved: Callable[[], bool] = lambda: False
+
+    def guard(self, leave: Callable[[Then], None], unsaved: Callable[[], bool]) -> None:
+        """Enter no other project over what is not saved in the open one.
+
+        Parameters
+        ----------
+        leave : callable
+            Calls what it is given once nothing would be lost by it.
+        unsaved : callable
+            Whether anything would be.
+        """
+        self._leave, self._unsaved = leave, unsaved
 
     def list_recent(self) -> None:
         """Read which projects were opened last."""
@@ -60,39 +73,39 @@ class Projects:
             self._recent.read, lambda listed: self._desk.update(recent=listed)
         )
 
-    def open(self, path: Path, mode: Mode = "rw") -> None:
+    def open(self, path: Path, mode: Mode = "rw", then: Then = nothing) -> None:
         """Open a project that is there."""
+        if self._is_open(path, mode):
+            self._desk.say(f"'{path.name}' is open already.")
+            self.refresh()
+            return
 
-        def work() -> Opened:
+        def work() -> Project:
             from src_core.store import Project
 
-            return Project.open(path, mode=mode, who=self._desk.who), None
+            return Project.open(path, mode=mode, who=self._desk.who)
 
         def failed(error: Exception) -> None:
             remedy = None
             if isinstance(error, LockedError) and mode == "rw":
                 remedy = Choice("Look without changing", lambda: self.open(path, "r"))
-            self._desk.opened(None)
             self._desk.fail(error, remedy)
 
-        self._enter(work, f"Opening '{path.name}'", failed)
+        self._enter(work, f"Opening '{path.name}'", failed, then)
 
     def make(self, path: Path, pictures: tuple[Path, ...] = ()) -> None:
         """Make a project in a new or an empty folder, with pictures if any."""
 
-        def work() -> Opened:
+        def work() -> Project:
             from src_core.store import Project
 
-            project = Project.create(path, who=self._desk.who)
-            try:
-                return project, self._take_in(project, pictures) if pictures else None
-            except BaseException:
-                project.close()
-                raise
+            return Project.create(path, who=self._desk.who)
 
-        self._enter(
-            work, f"Making the project '{path.name}'", work_stops=bool(pictures)
-        )
+        def then() -> None:
+            if pictures:
+                self._taking.begin(pictures)
+
+        self._enter(work, f"Making the project '{path.name}'", then=then)
 
     def open_folder(self, path: Path) -> None:
         """Open a folder, whatever it is: a project, nothing yet, or pictures."""
@@ -117,7 +130,7 @@ class Projects:
             self.open(home)
             return
 
-        def work() -> Opened:
+        def work() -> Project:
             from sample_data import table_path
             from src_core.exchange import import_table
             from src_core.store import Project
@@ -127,39 +140,26 @@ class Projects:
             partial = home.with_name(f".{home.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
             with Project.create(partial, "sample", who=self._desk.who) as project:
-                import_table(
-                    project, table_path(), who=self._desk.who, notify=self._imported
-                )
+                import_table(project, table_path(), who=self._desk.who, notify=imported)
             partial.rename(home)
-            return Project.open(home, mode="rw", who=self._desk.who), None
+            return Project.open(home, mode="rw", who=self._desk.who)
+
+        def imported(done: int, total: int) -> None:
+            self._desk.tell(f"Taking images in: {done} of {total}", Lane.STORE)
 
         self._enter(work, "Making the sample project")
 
-    def add(self, paths: tuple[Path, ...], take: str = "") -> None:
-        """Take files into the open project: pictures, folders, or import tables.
-
-        Parameters
-        ----------
-        paths : tuple of Path
-            What was dropped or chosen.
-        take : str
-            What of a series in time; see `IntakeOptions`. Asked for where it matters.
-        """
-        project = self._desk.project
-        if project is None:
+    def add(self, paths: tuple[Path, ...]) -> None:
+        """Take files into the open project: pictures, folders, or import tables."""
+        if self._desk.entering:
+            self._desk.say(
+                "Another project is being opened; add the files once it is there.",
+                Level.WARNING,
+            )
+        elif self._desk.project is None:
             self._without_project(paths)
-            return
-
-        def done(intake: Intake) -> None:
-            self._report(intake)
-            self.refresh(lambda: None if self._desk.state.work.image else self._ready())
-
-        self._desk.run(
-            lambda: self._take_in(project, paths, take),
-            done,
-            busy="Taking files in",
-            stop=self._stopped.set,
-        )
+        else:
+            self._taking.begin(paths)
 
     def refresh(self, then: Callable[[], None] = lambda: None) -> None:
         """Read the project's state again."""
@@ -198,88 +198,94 @@ class Projects:
 
     def close(self) -> None:
         """Close the open project; the start page comes back."""
-        project = self._desk.project
+        project, stopped = self._desk.project, self._taking.stop()
         self._desk.canvas.clear()
         self._desk.opened(None)
+        if stopped:
+            self._desk.say(stopped, Level.WARNING)
         if project is not None:
-            self._desk.run(project.close, lambda _: self.list_recent())
+            self._let_go(project, self.list_recent)
 
     # ---------------------------------------------------------------- plumbing
+    def _is_open(self, path: Path, mode: Mode) -> bool:
+        project = self._desk.project
+        if project is None or project.path != path.absolute():
+            return False
+        return mode == "r" or not project.read_only
+
     def _enter(
         self,
-        work: Callable[[], Opened],
+        work: Callable[[], Project],
         busy: str,
-        failed: Callable[[Exception], None] | None = None,
-        *,
-        work_stops: bool = False,
+        failed: Failed | None = None,
+        then: Then = nothing,
     ) -> None:
+        """Leave the open project for another, once nothing would be lost by it."""
+        self._leave(lambda: self._begin(work, busy, failed or self._desk.fail, then))
+
+    def _begin(
+        self, work: Callable[[], Project], busy: str, failed: Failed, then: Then
+    ) -> None:
+        """Open another project; the one at hand stays usable until that is there."""
+        desk = self._desk
+
+        def opened() -> Entered:
+            project = work()
+            try:
+                return project, first_look(project), self._recent.add(project.path)
+            except BaseException:
+                project.close()
+                raise
+
+        def done(entered: Entered) -> None:
+            desk.entering = False
+            if self._unsaved():  # painted while the other was being opened
+                self._ask_again(entered[0], then)
+            else:
+                self._show(entered, then)
+
+        def broke(error: Exception) -> None:
+            desk.entering = False
+            failed(error)
+
+        desk.entering = True
+        desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=broke)
+
+    def _show(self, entered: Entered, then: Then) -> None:
         desk, before = self._desk, self._desk.project
+        project, state, recent = entered
+        stopped = self._taking.stop()
+        desk.canvas.clear()
+        desk.opened(project)
+        desk.update(project=state, recent=recent, message=None)
+        if stopped:
+            desk.say(stopped, Level.WARNING)
+        self._ready()
+        self._list_rest()
+        if before is not None:
+            # Behind the strokes that are still on their way to its journal.
+            self._let_go(before)
+        then()
 
-        def opened() -> tuple[Opened, ProjectState, tuple[Path, ...]]:
-            if before is not None:
-                before.close()
-            project, intake = work()
-            state = first_look(project)
-            return (project, intake), state, self._recent.add(project.path)
+    def _ask_again(self, project: Project, then: Then) -> None:
+        """Let the other project go, and come back when the strokes are decided on."""
+        path = project.path
+        mode: Mode = "r" if project.read_only else "rw"
+        self._let_go(project, lambda: self.open(path, mode, then))
 
-        def done(outcome: tuple[Opened, ProjectState, tuple[Path, ...]]) -> None:
-            (project, intake), state, recent = outcome
-            desk.canvas.clear()
-            desk.opened(project)
-            desk.update(project=state, recent=recent, message=None)
-            if intake is not None:
-                self._report(intake)
-            self._ready()
-            self._list_rest()
+    def _let_go(self, project: Project, then: Then = nothing) -> None:
+        self._desk.run(lambda: self._taking.close(project), lambda _: then())
 
-        self._stopped.clear()
-        stop = self._stopped.set if work_stops else None
-        desk.run(opened, done, lane=Lane.STORE, busy=busy, failed=failed, stop=stop)
+    def _taken(self, then: Then) -> None:
+        """Show what is in the project now, and its first image where none was."""
 
-    def _report(self, intake: Intake) -> None:
-        asked = {str(source.path) for source in intake.in_time}
-        failed = [one for one in intake.failed if one[0] not in asked]
-        text = replace(intake, failed=failed).sentence
-        if failed:
-            name, reason = failed[0]
-            text = f"{text} The first: '{Path(name).name}': {reason}"
-        if self._stopped.is_set():
-            text = f"Stopped: {text} Take the same files in again to go on."
-        self._desk.say(text, Level.WARNING if failed else Level.INFO)
-        if intake.in_time:
-            self._ask_which(intake.in_time)
+        def listed() -> None:
+            if self._desk.state.work.image is None:
+                self._ready()
+            # Behind the first image, which drops what is asked when it is shown.
+            self._desk.run(nothing, lambda _: then())
 
-    def _ask_which(self, sources: list[Source]) -> None:
-        """Ask what to take of series in time: nobody wants all of a film unasked."""
-        paths = tuple(dict.fromkeys(source.path for source in sources))
-        first = sources[0]
-        what = f"'{first.path.name}' is a series in time of {first.count} pictures"
-        if len(sources) > 1:
-            most = max(source.count for source in sources)
-            what = f"{len(sources)} files are series in time of up to {most} pictures"
-
-        def taking(take: str) -> Callable[[], None]:
-            return lambda: self.add(paths, take)
-
-        self._desk.ask(
-            f"{what}. What of it is wanted?",
-            Choice("The first", taking("first")),
-            Choice("The middle one", taking("middle")),
-            Choice("All", taking("all")),
-            Choice("Nothing", lambda: None),
-        )
-
-    def _imported(self, done: int, total: int) -> None:
-        self._desk.tell(f"Taking images in: {done} of {total}")
-
-    def _take_in(
-        self, project: Project, paths: tuple[Path, ...], take: str = ""
-    ) -> Intake:
-        from src_core.exchange import IntakeOptions, take_in
-
-        self._stopped.clear()
-        options = IntakeOptions(self._imported, self._stopped.is_set, take)
-        return take_in(project, paths, who=self._desk.who, options=options)
+        self.refresh(listed)
 
     def _without_project(self, paths: tuple[Path, ...]) -> None:
         first = paths[0]
