@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psygnal import Signal
 
 from lgssl_napari.lanes import Lane, Runner
+from lgssl_napari.results import JobState
 from lgssl_napari.state import Choice, Level, Message, PanelState, Question, WorkState
 from src_core.errors import LgsslError
 from src_core.types import MaskStatus
@@ -133,6 +134,7 @@ class Desk:
             project=None,
             work=WorkState(scribbling=replace(self.state.work.scribbling, kind=0)),
             answer=None,
+            job=JobState(),
             question=None,
             judgement=None,
             comparing="",

@@ -31,17 +31,32 @@ class Leaving:
     def __init__(self, desk: Desk, parts: Parts) -> None:
         self._desk, self._parts = desk, parts
         self.opens_next = True
+        parts.projects.guard(self.project, parts.annotating.unsaved)
 
     def project(self, then: Then) -> None:
-        """Leave the open project; a training that runs in it keeps it open."""
+        """Leave the open project, unless what goes on there keeps it open."""
+
+        def unless_kept() -> None:
+            # Once more: a training may have begun while the question stood there.
+            if not self._keeps_open():
+                then()
+
+        if not self._keeps_open():
+            self._parts.saving.leave(unless_kept)
+
+    def _keeps_open(self) -> bool:
+        """Whether the project has to stay open for now; say why."""
+        reason = ""
         if self._desk.state.job.running:
-            self._desk.say(
+            reason = (
                 "A training is running in this project; stop it or wait until it ends, "
-                "then open another.",
-                Level.WARNING,
+                "then open another."
             )
-            return
-        self._parts.saving.leave(then)
+        elif self._desk.entering:
+            reason = "Another project is being opened; wait until it is there."
+        if reason:
+            self._desk.say(reason, Level.WARNING)
+        return bool(reason)
 
     def image(self, then: Then) -> None:
         """Leave the image at hand, and what was asked about it."""

@@ -106,6 +106,12 @@ class Training:
         if desk.state.job.running:
             desk.say("A training is running already.")
             return
+        if desk.entering:
+            desk.say(
+                "Another project is being opened; press Retrain once it is there.",
+                Level.WARNING,
+            )
+            return
         if project is None or desk.state.project is None:
             desk.say("Open a project first.", Level.WARNING)
             return
@@ -217,7 +223,9 @@ class Training:
             str(project.path),
             position,
             request.model_dump_json(),
-            on_event=lambda event: self._desk.runner.post(lambda: self._heard(event)),
+            on_event=lambda event: self._desk.runner.post(
+                lambda: self._heard(project, event)
+            ),
         )
         if self._stop_asked:
             self._job.stop()
@@ -231,9 +239,9 @@ class Training:
         return outcome_of(result, before, versions, names), versions
 
     # ------------------------------------------------------------------- events
-    def _heard(self, event: Event) -> None:
+    def _heard(self, project: Project, event: Event) -> None:
         job = self._desk.state.job
-        if not job.running:
+        if not job.running or project is not self._desk.project:
             return
         take_in = EVENTS.get(event["kind"])
         if take_in is not None:
