@@ -78,7 +78,14 @@ class Choosing:
             return
         version, count = desk.state.project.version, AHEAD + len(self._seen)
 
-        def done(picks: list[Pick]) -> None:
+        def work() -> tuple[list[Pick], str]:
+            from src_core.rounds.left import why_none
+
+            picks = self._answers.picks(project, version, count)
+            return picks, "" if picks else why_none(project)
+
+        def done(found: tuple[list[Pick], str]) -> None:
+            picks, why = found
             self._queue = list(picks)
             pick = self._take()
             if pick is None and picks:  # all were skipped once: begin again
@@ -86,12 +93,12 @@ class Choosing:
                 self._queue = list(picks)
                 pick = self._take() or picks[0]
             if pick is None:
-                desk.say("Every training image is labelled for every target.")
+                desk.say(why)
             else:
                 self._show(pick)
 
         desk.run(
-            lambda: self._answers.picks(project, version, count),
+            work,
             done,
             lane=Lane.MODEL,
             busy="Choosing the next image",

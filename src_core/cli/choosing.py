@@ -49,6 +49,7 @@ def next_(
     """Name the images to label next, and why."""
     from src_core.acquire import strategy as known_strategy
     from src_core.rounds.choose import next_picks
+    from src_core.rounds.left import why_none
     from src_core.store import Project
 
     if strategy:
@@ -56,23 +57,25 @@ def next_(
     wished = bool(skip or pin or forget)
     with Project.open(project, mode="rw" if wished else "r") as opened:
         _wish(opened, skip, pin, forget, because, target or [], who or user())
+        wanted = [opened.target(name).id for name in target or []]
         with _looking(seconds) as waiting:
             picks = next_picks(
                 opened,
                 _model(opened),
                 count,
                 strategy or None,
-                targets=[opened.target(name).id for name in target or []],
+                targets=wanted,
                 waiting=waiting,
             )
         items = _items(opened, picks, heat)
+        why = "" if picks else why_none(opened, wanted)
     lines = [
         f"{item['image']}  {item['target']}: {item['reason']}{_cost(pick)}"
         for item, pick in zip(items, picks, strict=True)
     ]
     emit(
         {"items": items},
-        "\n".join(lines) or "Every image is labelled.",
+        "\n".join(lines) or why,
         as_json=as_json,
     )
 

@@ -201,7 +201,7 @@ def target(
 def history(
     project: ProjectFolder,
     image: Annotated[str, typer.Option(help="Only this image.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many revisions.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many revisions.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List who changed what, when, and from what."""

@@ -15,6 +15,7 @@ from src_core.cli.app import app
 from src_core.devices import pick_device
 from src_core.rounds import promote
 from src_core.rounds.round import Round
+from src_core.rounds.wishes import skip
 from src_core.store import Project
 from src_core.types import MaskStatus, Source, SourceKind, Split
 
@@ -88,6 +89,39 @@ def test_skipped_pinned_and_forgotten(folder):
     assert "im4.png" in names("--forget", "im4.png")
     assert names()[0] == "im6.png"
     lgssl("next", folder, "--forget", "im6.png", "--target", "disc")
+
+
+@pytest.mark.parametrize(
+    ("labelled", "skipped", "sentence"),
+    [
+        (0, 0, "There are no images in the project yet"),
+        (2, 0, "Every training image is labelled for every target."),
+        (1, 2, "All that is not labelled yet was skipped (2 images)"),
+        (0, 1, "All that is not labelled yet was skipped (1 image)"),
+    ],
+)
+def test_why_there_is_nothing_to_label_is_said_truly(
+    tmp_path, labelled, skipped, sentence
+):
+    path = tmp_path / "project"
+    with Project.create(path) as project:
+        project.add_target("disc")
+        for k in range(labelled + skipped):
+            pixels = np.full((64, 64), k, np.uint8)
+            image, _ = project.add_image(pixels, name=f"im{k}.png", axes="yx")
+            if k < labelled:
+                project.save_mask(image.id, "disc", None, status=MaskStatus.EMPTY)
+            else:
+                skip(project, image.id, "blurred")
+    done = CliRunner().invoke(app, ["next", str(path)])
+    assert sentence in " ".join(done.stdout.split())
+    assert lgssl("next", path)["items"] == []
+
+
+def test_of_the_history_at_least_one_revision_is_listed(folder):
+    done = CliRunner().invoke(app, ["history", str(folder), "--limit", "0"])
+    assert done.exit_code == 2
+    assert len(lgssl("history", folder, "--limit", 1)["revisions"]) == 1
 
 
 def test_pictures_of_where_to_look(folder, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from src_core.acquire import Pick
+from src_core.rounds.wishes import skip
 from src_core.types import MaskStatus
 
 
@@ -70,8 +71,32 @@ def test_saving_opens_the_next_image_unless_told_not_to(asked_bench) -> None:
 
 
 def test_when_all_is_labelled_it_says_so(asked_bench) -> None:
+    project = asked_bench.project
+    for image in ("film-0", "film-1", "film-2"):
+        for target in ("heart", "left-lung", "right-lung"):
+            project.save_mask(image, target, None, status=MaskStatus.EMPTY)
     asked_bench.controller.next_image()
-    assert "Every training image is labelled" in asked_bench.state.message.text
+    said = asked_bench.state.message.text
+    assert said == "Every training image is labelled for every target."
+
+
+def test_when_all_that_is_open_was_skipped_it_says_so(asked_bench) -> None:
+    project = asked_bench.project
+    for target in ("heart", "left-lung", "right-lung"):
+        project.save_mask("film-0", target, None, status=MaskStatus.EMPTY)
+    for image in ("film-1", "film-2"):
+        skip(project, image, "blurred")
+    asked_bench.controller.next_image()
+    assert "was skipped (2 images)" in asked_bench.state.message.text
+
+
+def test_where_there_are_no_images_nothing_is_called_labelled(
+    new_bench, tmp_path
+) -> None:
+    bench = new_bench()
+    bench.controller.new_project(tmp_path / "empty")
+    bench.controller.next_image()
+    assert "no images in the project yet" in bench.state.message.text
 
 
 def test_without_a_model_the_target_at_hand_stays(bench) -> None:
