@@ -45,6 +45,7 @@ class Choosing:
         self._answers = answers
         self._queue: list[Pick] = []
         self._seen: set[tuple[str, str]] = set()
+        self._ticket = 0
 
     def reset(self) -> None:
         """Forget the queue: another project, or another model."""
@@ -54,6 +55,10 @@ class Choosing:
     def draw_anew(self) -> None:
         """Forget what was drawn ahead of a part of the pool; what was seen stays so."""
         self._queue.clear()
+
+    def withdraw(self) -> None:
+        """Open nothing of what is being chosen: the person goes somewhere else."""
+        self._ticket += 1
 
     def begin(self) -> None:
         """Open a first image without asking any model: one that nobody has labelled."""
@@ -77,6 +82,8 @@ class Choosing:
             self._show(pick)
             return
         version, count = desk.state.project.version, AHEAD + len(self._seen)
+        self._ticket += 1
+        ticket = self._ticket
 
         def work() -> tuple[list[Pick], str]:
             from src_core.rounds.left import why_none
@@ -87,6 +94,8 @@ class Choosing:
         def done(found: tuple[list[Pick], str]) -> None:
             picks, why = found
             self._queue = list(picks)
+            if ticket != self._ticket:
+                return
             pick = self._take()
             if pick is None and picks:  # all were skipped once: begin again
                 self._seen = {self._at_hand()}

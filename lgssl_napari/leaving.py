@@ -64,6 +64,7 @@ class Leaving:
 
         def left() -> None:
             self._parts.asking.forget()
+            self._parts.choosing.withdraw()
             then()
 
         self._parts.saving.leave(left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from queued import QueuedRunner
 from src_core.acquire import Pick
 from src_core.rounds.wishes import skip
 from src_core.types import MaskStatus
@@ -97,6 +98,37 @@ def test_where_there_are_no_images_nothing_is_called_labelled(
     bench.controller.new_project(tmp_path / "empty")
     bench.controller.next_image()
     assert "no images in the project yet" in bench.state.message.text
+
+
+@pytest.fixture
+def queued(new_bench, project_path):
+    """A model that picks the third image, in the order of the real window."""
+    made = new_bench(project_path, model=True, runner=QueuedRunner())
+    made.runner.settle()
+    made.picks[:] = [pick("film-2", "heart")]
+    return made
+
+
+def test_an_image_that_is_opened_meanwhile_is_not_replaced(queued) -> None:
+    queued.controller.next_image()
+    queued.controller.show_image("film-1")
+    queued.runner.settle()
+    assert queued.state.work.image.id == "film-1"
+    assert queued.state.busy == ""
+    queued.controller.next_image()
+    queued.runner.settle()
+    assert queued.state.work.image.id == "film-2"
+
+
+def test_who_stays_gets_the_image_that_was_chosen(queued) -> None:
+    queued.controller.next_image()
+    queued.canvas.paint(slice(0, 2), slice(0, 2))
+    queued.controller.show_image("film-1")
+    queued.choose("Stay")
+    queued.runner.settle()
+    queued.choose("Discard")
+    queued.runner.settle()
+    assert queued.state.work.image.id == "film-2"
 
 
 def test_without_a_model_the_target_at_hand_stays(bench) -> None:
