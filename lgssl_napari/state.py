@@ -177,10 +177,19 @@ class ProjectState:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Training images with any finished mask, and with none."""
+        """Training images with any finished mask, and with none.
+
+        Until all are listed, those that are not yet count as training images.
+        """
         train = [row for row in self.images if row.split is Split.TRAIN]
         labelled = sum(row.finished > 0 for row in train)
-        return labelled, len(train) - labelled
+        if self.listed:
+            return labelled, len(train) - labelled
+        listed = {row.id for row in self.images}
+        truths = [status for status in MaskStatus if status.is_truth]
+        finished = {image for (image, _), s in self.statuses.items() if s in truths}
+        labelled += len(finished - listed)
+        return labelled, len(train) + self.count - len(listed) - labelled
 
 
 @dataclass(frozen=True, slots=True)

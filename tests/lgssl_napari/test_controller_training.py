@@ -11,6 +11,7 @@ import pytest
 from lgssl_napari.events import POINTS, progress
 from lgssl_napari.results import JobState
 from lgssl_napari.state import Level
+from queued import QueuedRunner
 from src_core.errors import (
     JobError,
     JobLostError,
@@ -143,6 +144,26 @@ def test_nothing_saved_is_nothing_to_learn_from(bench) -> None:
     bench.controller.retrain(1.0)
     assert not bench.state.job.running
     assert "nothing to learn from yet" in bench.state.message.text
+
+
+def test_what_is_labelled_behind_the_first_page_is_learned_from(
+    new_bench, project_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("lgssl_napari.snapshot.PAGE", 1)
+    runner = QueuedRunner()
+    bench = new_bench(project_path, runner=runner)
+    runner.settle("store")
+    bench.project.save_mask(
+        "film-2", "heart", np.ones((24, 32), np.uint8), status=MaskStatus.DONE
+    )
+    bench.controller._parts.projects.refresh()
+    runner.settle("store")
+    assert len(bench.state.project.images) == 1
+    assert bench.state.project.counts == (1, 3)
+    bench.controller.retrain(1.0)
+    assert bench.state.job.running
+    runner.settle("edit")
+    assert bench.state.project.counts == (1, 2)
 
 
 def test_a_round_ends_with_old_and_new_dice_and_a_new_model(trained) -> None:
