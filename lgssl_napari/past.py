@@ -60,8 +60,8 @@ class Past:
             return
         image, target, who = work.image.id, work.target, self._desk.state.who
 
-        def done(_: Revision) -> None:
-            self._desk.say(f"'{target.name}' is signed off by {who}.")
+        def done(revision: Revision) -> None:
+            self._desk.say(f"'{target.name}' is signed off by {revision.who}.")
             self._saving.leave(self._opening.reload)
 
         self._saving.leave(

@@ -25,3 +25,12 @@ def test_a_revision_without_a_mask_has_nothing_to_show(drawn) -> None:
     drawn.controller.look_at(number)
     assert drawn.canvas.preview is None
     assert "changed no mask" in drawn.state.message.text
+
+
+def test_who_signed_off_is_named_also_where_nobody_typed_a_name(drawn) -> None:
+    drawn.controller.save()
+    drawn.controller.name_author("")
+    drawn.project.who = "bob"
+    drawn.controller.sign_off()
+    assert drawn.state.message.text == "'heart' is signed off by bob."
+    assert drawn.saved().reviewer == "bob"
