@@ -70,7 +70,8 @@ class Neighbours:
         def done(labels: Mask) -> None:
             now = desk.state.work
             same = now.image is not None and now.image.id == image.id
-            if same and (now.target.id if now.target else "") == at_hand:
+            wanted = desk.state.neighbours  # they may have been hidden meanwhile
+            if wanted and same and (now.target.id if now.target else "") == at_hand:
                 names = [(target.name, place) for place, target in drawn]
                 desk.canvas.set_neighbours(labels, names)
 

@@ -45,6 +45,14 @@ def test_they_are_shown_when_wanted_and_hidden_again(crowded) -> None:
     assert shown(crowded) == {}
 
 
+def test_what_was_hidden_before_it_was_read_stays_hidden(crowded) -> None:
+    crowded.runner.held = True
+    crowded.controller.show_neighbours(True)
+    crowded.controller.show_neighbours(False)
+    crowded.runner.release()
+    assert shown(crowded) == {}
+
+
 def test_the_one_at_hand_is_not_among_them(crowded) -> None:
     crowded.controller.show_neighbours(True)
     crowded.controller.ask("left lung")
