@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lgssl_napari.desk import Desk
     from lgssl_napari.events import Event
     from lgssl_napari.training import EngineLike, JobLike
+    from src_core.store import Project
 
 
 class Looking:
@@ -72,9 +73,7 @@ class Looking:
                 Level.WARNING,
             )
 
-        desk.run(
-            lambda: self._work(str(project.path)), done, lane=Lane.LOOK, failed=failed
-        )
+        desk.run(lambda: self._work(project), done, lane=Lane.LOOK, failed=failed)
 
     def stop(self) -> None:
         """Make room for a training; blocks for a moment."""
@@ -83,15 +82,15 @@ class Looking:
         if job is not None:
             job.stop()
 
-    def _work(self, path: str) -> dict[str, Any]:
+    def _work(self, project: Project) -> dict[str, Any]:
         from src_core.worker import look_job
 
         try:
             self._job = self._engine().submit(
                 look_job,
-                path,
+                str(project.path),
                 on_event=lambda event: self._desk.runner.post(
-                    lambda: self._heard(event)
+                    lambda: self._heard(project, event)
                 ),
             )
             if self._stop_asked:
@@ -101,8 +100,9 @@ class Looking:
         finally:
             self._job, self._under_way = None, False
 
-    def _heard(self, event: Event) -> None:
-        if event["kind"] == "looking" and self._under_way:
+    def _heard(self, project: Project, event: Event) -> None:
+        is_open = project is self._desk.project
+        if event["kind"] == "looking" and self._under_way and is_open:
             done, total = event["done"], event["total"]
             self._desk.update(
                 looking=f"In the background: {event['text']}, {done:,} of {total:,}."

@@ -8,6 +8,7 @@ import pytest
 from lgssl_napari.guide import Guide, Named, Where
 from lgssl_napari.guiding import read_guide
 from lgssl_napari.panels.plan import learning_line
+from small_projects import make_project
 from src_core.acquire import Pick
 from src_core.errors import JobLostError
 from src_core.rounds.survey import Limits, take_in_looks
@@ -200,6 +201,20 @@ def idle(new_bench, project_path):
 
 
 class TestIdle:
+    def test_how_far_it_got_is_not_said_of_another_project(
+        self, idle, tmp_path
+    ) -> None:
+        other = make_project(tmp_path / "other")
+        idle.pool.during = lambda: idle.pool.on_event(
+            {"kind": "looking", "text": "looks", "done": 4, "total": 4}
+        )
+        idle.runner.held = True
+        idle.controller.idle()
+        idle.runner.held = False
+        idle.controller.open_project(other)
+        idle.runner.release()
+        assert idle.state.looking == ""
+
     def test_the_pool_is_looked_at_once_for_each_model(self, idle, add_model) -> None:
         said = []
         idle.pool.during = lambda: said.append(idle.state.looking)
