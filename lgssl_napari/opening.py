@@ -115,8 +115,10 @@ class Opening:
         )
 
         def done(found: tuple[Picture, Target | None, Loaded, list[Revision]]) -> None:
-            shown(found)
-            self._has_read(ticket)
+            try:
+                shown(found)
+            finally:
+                self._has_read(ticket)
 
         def failed(error: Exception) -> None:
             self._has_read(ticket)
