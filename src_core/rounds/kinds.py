@@ -1,6 +1,6 @@
 """Kinds of images: a target is not offered on those that others are drawn on alone.
 
-A lung of films is not looked for in volumes of the head. But that takes evidence: a
+A lung of films is not looked for on stained slides. But that takes evidence: a
 target drawn once must not hide the others on all images of its kind.
 """
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 Kind = tuple[str, int]
 """What tells images of one modality from others: spatial axes, and channels."""
 
-COLOURS: Final = (1, 3, 4)
-"""Channels of pictures that any program saves as grey, as RGB or with transparency."""
-
 EVIDENCE: Final = 5
 """Images of a kind, drawn on for others only, that make a target foreign there."""
 
@@ -33,7 +30,7 @@ EVIDENCE: Final = 5
 def kind_of(image: Image) -> Kind:
     """Return what tells the modality of an image from others."""
     channels = image.shape[image.axes.index("c")] if "c" in image.axes else 1
-    return image.axes.replace("c", ""), 1 if channels in COLOURS else channels
+    return image.axes.replace("c", ""), channels
 
 
 def kinds_of(images: Iterable[Image]) -> tuple[list[Kind], NDArray[np.int64]]:
