@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class ProjectEditor(ProjectView):
     ) -> None:
         super().__init__(path, ledger, at=at)
         self.who = who or user_name()
+        self._wording = threading.Lock()
 
     # ----------------------------------------------------- images and targets
     def add_image(
@@ -246,22 +248,28 @@ class ProjectEditor(ProjectView):
         name = " ".join(records.clean(name, "name of a target").split())
         wordings = [prompts] if isinstance(prompts, str) else prompts
         given = [records.clean(prompt, "prompt") for prompt in wordings]
-        known = self._find_target(name)
+        if window is not None:
+            window = records.clean(window, "window", empty=True)
+        # Read, added to and written by one thread at a time: a table may be imported
+        # while a person teaches the same target another wording.
+        with self._wording:
+            known = self._find_target(name)
+            target = self._worded(known, name, given)
+            if window is not None:
+                target = replace(target, window=window)
+            if target != known:
+                change = Change(who or self.who, "target", target=target.id)
+                packed = records.pack_target(target)
+                self.ledger.commit(change, {records.target_key(target.id): packed})
+        return target
+
+    def _worded(self, known: Target | None, name: str, given: list[str]) -> Target:
+        """Return a target with wordings added, a new one where none is known."""
         if known is None:
             taken = {target.id for target in self.targets()}
             identifier = records.slug(name, taken.__contains__, name.casefold())
-            target = Target(identifier, name, tuple(dict.fromkeys(given)))
-        else:
-            target = replace(
-                known, prompts=tuple(dict.fromkeys((*known.prompts, *given)))
-            )
-        if window is not None:
-            target = replace(target, window=records.clean(window, "window", empty=True))
-        if target != known:
-            change = Change(who or self.who, "target", target=target.id)
-            packed = records.pack_target(target)
-            self.ledger.commit(change, {records.target_key(target.id): packed})
-        return target
+            return Target(identifier, name, tuple(dict.fromkeys(given)))
+        return replace(known, prompts=tuple(dict.fromkeys((*known.prompts, *given))))
 
     # ------------------------------------------------------------------ masks
     def save_mask(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from src_core.errors import NotFoundError
@@ -17,6 +20,22 @@ def test_adding_a_target_again_merges_its_prompts(project, target):
     before = project.position
     project.add_target("Left lung", "sinister")
     assert project.position == before
+
+
+def test_wordings_given_at_the_same_time_are_all_kept(project, target, monkeypatch):
+    found, wordings = project._find_target, [f"wording {n}" for n in range(8)]
+
+    def slow(name):
+        known = found(name)
+        time.sleep(0.01)
+        return known
+
+    monkeypatch.setattr(project, "_find_target", slow)
+    with ThreadPoolExecutor(8) as threads:
+        list(
+            threads.map(lambda words: project.add_target("left lung", words), wordings)
+        )
+    assert set(wordings) <= set(project.target("left-lung").prompts)
 
 
 def test_targets_of_the_same_letters_stay_apart(project):
