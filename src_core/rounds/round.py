@@ -286,8 +286,8 @@ class Round:
         project, card, trained = self.project, outcome.card, outcome.trained
         if trained.stopped and trained.step == 0:
             raise UserError(
-                "The training was stopped before its first step, so it gave no model; "
-                "what answered before goes on answering."
+                "The training was stopped before its first step, so there is no new "
+                "model, and all is as it was."
             )
         old, held_out = outcome.old, outcome.held_out
         self.hooks.phase("comparing")
