@@ -71,6 +71,8 @@ class NiftiReader:
         else:
             number = wanted_number(options.part, "volume", count, str(path))
             pixels = _values(image, number).reshape(shape).transpose(2, 1, 0)
+        if options.labels and stored.kind in "iu":
+            pixels = _as_drawn(pixels, abs(float(image.dataobj.slope)))
         place, unit = _place(path, image)
         alone = together or count == 1
         return Picture(
@@ -119,6 +121,25 @@ def _values(image: Any, number: int | None) -> np.ndarray[Any, Any]:
             if limits.min <= found.min() and found.max() <= min(limits.max, 2**24):
                 return found.astype(kind)
     return found.astype(np.float32)
+
+
+def _as_drawn(labels: np.ndarray[Any, Any], step: float) -> np.ndarray[Any, Any]:
+    """Return labels that are whole again where storing them has moved them.
+
+    A program that writes labels as real numbers below a header of whole ones lets the
+    library stretch them over all of these: label 1 comes back as 0.996 or 1.00002.
+
+    Parameters
+    ----------
+    labels : ndarray
+        After slope and intercept.
+    step : float
+        From one stored value to the next; what was drawn is at most half of it away.
+    """
+    if labels.dtype.kind != "f":
+        return labels
+    whole = np.rint(labels)
+    return np.where(np.abs(labels - whole) < 0.75 * step, whole, labels)
 
 
 def _place(path: Path, image: Any) -> tuple[Place, str]:

@@ -105,6 +105,28 @@ def test_slope_and_intercept(tmp_path, slope, inter, dtype):
     np.testing.assert_allclose(picture.pixels, expected)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16])
+@pytest.mark.parametrize("highest", [1, 2, 3, 7, 40])
+def test_labels_that_were_stretched_over_whole_numbers(tmp_path, kind, highest):
+    drawn = RNG.integers(0, highest + 1, VOLUME.shape)
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(kind)
+    image = nibabel.Nifti1Image(drawn.astype(float), np.eye(4), header)
+    nibabel.save(image, tmp_path / "m.nii.gz")
+    for value in range(1, highest + 1):
+        mask = read_mask(tmp_path / "m.nii.gz", value)
+        np.testing.assert_array_equal(mask.T, drawn == value)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.nii.gz").T, drawn != 0)
+
+
+def test_what_is_between_labels_stays_there(tmp_path):
+    likely = np.linspace(0, 1, 256).reshape(4, 8, 8)
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    nibabel.save(nibabel.Nifti1Image(likely, np.eye(4), header), tmp_path / "p.nii")
+    assert read_mask(tmp_path / "p.nii").sum() == 255
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((4, 5), (1, 5, 4)), ((4, 5, 6, 1), (6, 5, 4)), ((4, 5, 6, 1, 1), (6, 5, 4))],
