@@ -83,7 +83,7 @@ def _read(path: Path, changed: int, size: int) -> dict[int, CocoImage]:
         for one in content["annotations"]:
             pieces = found[int(one["image_id"])].pieces
             name = names[int(one["category_id"])]
-            pieces.setdefault(name, []).append(one["segmentation"])
+            pieces.setdefault(name, []).append(one.get("segmentation"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise BadInputError(
@@ -149,7 +149,8 @@ def draw(pieces: Any, shape: tuple[int, int]) -> Mask:
     ----------
     pieces : iterable
         Each a list of polygons, or run lengths: ``{"counts", "size"}`` with counts in
-        a list, or packed in a string as pycocotools does.
+        a list, or packed in a string as pycocotools does. Nothing where a detector's
+        box is all that is known.
     shape : (int, int)
         H and W.
 
@@ -161,10 +162,17 @@ def draw(pieces: Any, shape: tuple[int, int]) -> Mask:
     Raises
     ------
     BadInputError
-        If a segmentation fits neither form, or the image. Without its subject.
+        If a segmentation fits neither form, or the image, or there is none. Without
+        its subject.
     """
     mask = np.zeros(shape, np.uint8)
     for piece in pieces:
+        if not piece:
+            # an empty mask would say that the target is not there
+            raise BadInputError(
+                "it has a box without an outline, which does not tell which pixels "
+                "are meant; outline it, or remove the annotation"
+            )
         if isinstance(piece, dict):
             mask |= _from_runs(piece, shape)
             continue

@@ -151,6 +151,8 @@ TOO_LONG = {"counts": [0, 700], "size": list(SHAPE)}
         (TOO_LONG, "do not fill"),
         ({"counts": [600], "size": [30, 20]}, "do not fill"),
         ({"counts": "zz", "size": list(SHAPE)}, "do not fill"),
+        ([], "box without an outline"),
+        (None, "box without an outline"),
     ],
 )
 def test_a_bad_outline_costs_its_mask_only(project, tmp_path, drawn, message):
@@ -159,6 +161,13 @@ def test_a_bad_outline_costs_its_mask_only(project, tmp_path, drawn, message):
     assert (done.added, done.masks) == (1, 1)
     [(_, reason)] = done.failed
     assert message in reason
+    assert [mask.target for mask in project.masks()] == ["nucleus"]
+
+
+def test_a_box_beside_an_outline_is_not_passed_over(project, tmp_path):
+    path = write(tmp_path / "in", content(1, [(1, 1, SQUARE), (1, 1, [])]))
+    done = import_any(project, path, who="ada", options=ONE)
+    assert (done.added, done.masks, len(done.failed)) == (1, 0, 1)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"images": 3}', "null"])
