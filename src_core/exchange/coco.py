@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from src_core.errors import BadInputError, NotFoundError
@@ -14,6 +15,7 @@ from src_core.imaging.coco_read import CocoImage, part_of, read_coco
 from src_core.types import Split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from src_core.exchange.intake import IntakeOptions
@@ -28,9 +30,11 @@ def import_coco(
     """Import the masks of a COCO file, and the pictures that it names.
 
     A picture is looked for beside the file, in ``images`` there and one folder up; one
-    that is nowhere is taken to be the project's own image of that name. A category
-    that has no annotation in a picture says nothing: nobody may have looked for it. It
-    is absent only where the file says so, as our own exporter does.
+    that is nowhere is taken to be the project's own image of that name. Where several
+    pictures have one name, none of them is taken: masks could land on another.
+
+    A category that has no annotation in a picture says nothing: nobody may have looked
+    for it. It is absent only where the file says so, as our own exporter does.
 
     Parameters
     ----------
@@ -53,20 +57,44 @@ def import_coco(
         raise BadInputError(f"'{path}' names no image; export it again.")
     there: list[TableRow] = []
     known: list[tuple[CocoImage, list[TableRow]]] = []
-    for image in images:
+    intake = Intake()
+    for image in _told_apart(path, images, intake):
         file = _file(path.parent, image.file_name)
         rows = _rows(path, image, file or path.parent / image.file_name)
         if file is None:
             known.append((image, rows))
         else:
             there += rows
-    intake = Intake()
     replace = options is not None and options.replace
+    own = Counter(image.name for image in project.images()) if known else Counter()
     if there:
         intake.join(import_rows(project, there, who=who, options=options))
     for image, rows in known:
-        _import_known(project, image, rows, who, intake, replace=replace)
+        if own[image.file_name] > 1:
+            intake.failed.append(_shared(image, own, "the project"))
+        else:
+            _import_known(project, image, rows, who, intake, replace=replace)
     return intake
+
+
+def _told_apart(
+    path: Path, images: list[CocoImage], intake: Intake
+) -> Iterator[CocoImage]:
+    """Yield the images that have their name alone, and tell the others."""
+    names = Counter(image.file_name for image in images)
+    for image in images:
+        if names[image.file_name] == 1:
+            yield image
+        else:
+            intake.failed.append(_shared(image, names, f"'{path}'"))
+
+
+def _shared(image: CocoImage, names: Counter[str], where: str) -> tuple[str, str]:
+    return image.file_name, (
+        f"{names[image.file_name]} pictures of {where} are called "
+        f"'{image.file_name}', so nobody can tell which of them its masks belong to; "
+        "give each a name of its own."
+    )
 
 
 def _file(folder: Path, name: str) -> Path | None:

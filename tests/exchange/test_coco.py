@@ -164,6 +164,28 @@ def test_a_bad_outline_costs_its_mask_only(project, tmp_path, drawn, message):
     assert [mask.target for mask in project.masks()] == ["nucleus"]
 
 
+@pytest.mark.parametrize("twice_in", ["the project", "the file"])
+def test_masks_of_pictures_of_one_name_are_laid_on_none(project, tmp_path, twice_in):
+    for folder, grey in (("a", 10), ("b", 20)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(np.full(SHAPE, grey, np.uint8)).save(
+            tmp_path / folder / "1.png"
+        )
+    about = content(1, [(1, 1, SQUARE)])
+    folders = [tmp_path / "a", tmp_path / "b"]
+    if twice_in == "the file":
+        folders.pop()
+        about = content(2, [(1, 1, SQUARE), (2, 2, SQUARE)])
+        about["images"][1]["file_name"] = "1.png"
+    add_files(project, folders, who="ada", options=ONE)
+    path = write(tmp_path / "in", about, pictures=0)
+    done = import_any(project, path, who="ada", options=ONE)
+    assert done.masks == 0
+    assert project.masks() == []
+    assert {what for what, _ in done.failed} == {"1.png"}
+    assert "2 pictures of" in done.failed[0][1]
+
+
 def test_a_box_beside_an_outline_is_not_passed_over(project, tmp_path):
     path = write(tmp_path / "in", content(1, [(1, 1, SQUARE), (1, 1, [])]))
     done = import_any(project, path, who="ada", options=ONE)
