@@ -136,9 +136,11 @@ def _write_together(
 
     if path.exists():
         raise BadInputError(f"'{path}' is there already; choose another name.")
-    masks = {
-        name: mask for layer in drawn for name, mask in _masks(layer, len(drawn) > 1)
-    }
+    masks: dict[str, NDArray[np.uint8]] = {}
+    for layer in drawn:
+        for name, mask in _masks(layer, len(drawn) > 1):
+            # a segmentation may have a segment for each lesion, all of one name
+            masks[name] = masks[name] | mask if name in masks else mask
     item = ExportItem("image", picture, masks)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".lgssl-") as folder:
         written = export(KINDS[ending], [item], folder)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from src_core.errors import BadInputError, UserError
-from src_core.exchange.decode import decode_mask, stand_in
+from src_core.exchange.decode import DecodedMask, decode_mask, stand_in
 from src_core.exchange.intake import Intake
 from src_core.exchange.references import References
 from src_core.exchange.take_mask import take_mask
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 def import_segmentations(
     project: Project, paths: list[Path], *, who: str, replace: bool = False
 ) -> Intake:
-    """Import every segment of DICOM-SEG files as the mask of a target of its name.
+    """Import the segments of DICOM-SEG files as masks of targets of their names.
+
+    Segments of one name, such as one for each lesion, are one mask together.
 
     Parameters
     ----------
@@ -66,14 +71,32 @@ def _import_one(
             f"The images that '{path}' was drawn on are not in the project; add the "
             "folder of their series, then import it again."
         )
+    by_target: dict[str, list[int]] = {}
+    for number, label in info.segments.items():
+        target = project.add_target(label, who=who).name
+        by_target.setdefault(target, []).append(number)
     for name in drawn_on:
         image, kept = project.image(name), references.of(name)
         like = stand_in(image, kept[0] if kept else None)
-        for number, label in info.segments.items():
-            target = project.add_target(label, who=who).name
-            row = TableRow(
-                0, Source(path), Source(path), number, target, (), "", "", Split.TRAIN
-            )
-            decoded = decode_mask(row, like)
-            what = f"{path}, segment {number}"
+        for target, numbers in by_target.items():
+            rows = (_row(path, number, target) for number in numbers)
+            decoded = _together([decode_mask(row, like) for row in rows])
+            several = "s" if len(numbers) > 1 else ""
+            what = f"{path}, segment{several} {', '.join(map(str, numbers))}"
             take_mask(project, image, decoded, intake, who, what, replace=replace)
+
+
+def _row(path: Path, number: int, target: str) -> TableRow:
+    return TableRow(
+        0, Source(path), Source(path), number, target, (), "", "", Split.TRAIN
+    )
+
+
+def _together(segments: list[DecodedMask]) -> DecodedMask:
+    """Join segments of one image and target; one that is lacking spoils all."""
+    first = next((one for one in segments if one.problem), segments[0])
+    if first.problem or len(segments) == 1:
+        return first
+    mask = np.logical_or.reduce([one.mask for one in segments])
+    notes = dict.fromkeys(one.note for one in segments if one.note)
+    return changed(first, packed=np.packbits(mask).tobytes(), note="; ".join(notes))

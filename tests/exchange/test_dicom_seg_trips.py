@@ -9,8 +9,15 @@ from PIL import Image
 import dicoms
 from scans import LIVER, ONE, VOLUME, with_mask
 from src_core.errors import BadInputError
-from src_core.exchange import add_files, export_project, import_any, take_in
+from src_core.exchange import (
+    IntakeOptions,
+    add_files,
+    export_project,
+    import_any,
+    take_in,
+)
 from src_core.store import Project
+from src_core.types import MaskStatus
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -56,6 +63,29 @@ def test_a_folder_of_a_series_and_its_segmentation_is_taken_in_at_once(
         assert (intake.added, intake.masks) == (1, 1)
         assert (intake.failed, intake.notes) == ([], [])
         np.testing.assert_array_equal(other.mask(image.id, "liver").read(), LIVER)
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_segments_of_one_name_are_one_mask(project, tmp_path, replace):
+    pytest.importorskip("highdicom")
+    dicoms.save_series(tmp_path / "ct", VOLUME)
+    image = with_mask(project, tmp_path / "ct", LIVER, "lesion")
+    second = np.zeros_like(LIVER)
+    second[3:, :2, 3:] = 1
+    target = project.add_target("another")
+    project.save_mask(image.id, target.id, second, status=MaskStatus.DONE)
+    (path,) = export_project(project, tmp_path / "out", "dicom-seg")
+    data = pydicom.dcmread(path)
+    data.SegmentSequence[0].SegmentLabel = "Lesion"
+    data.SegmentSequence[1].SegmentLabel = "lesion"
+    data.save_as(path)
+    with Project.create(tmp_path / "other") as other:
+        add_files(other, [tmp_path / "ct"], who="ada", options=ONE)
+        options = IntakeOptions(workers=1, replace=replace)
+        intake = import_any(other, path, who="ada", options=options)
+        assert (intake.masks, intake.replaced, intake.failed) == (1, 0, [])
+        found = other.mask(image.id, "lesion").read()
+        np.testing.assert_array_equal(found, LIVER | second)
 
 
 def test_a_segmentation_without_its_images_is_told(project, tmp_path):

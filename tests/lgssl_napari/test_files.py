@@ -174,6 +174,16 @@ def test_labels_of_a_series_leave_as_dicom_seg_and_come_back(tmp_path):
     np.testing.assert_allclose(back.data_to_world(there), image.data_to_world(at))
 
 
+def test_labels_of_one_name_leave_as_one_target(tmp_path):
+    (image,) = layers(nifti(tmp_path / "scan.nii.gz"))
+    lesions = drawn_on(image, "lesions")
+    lesions.data[3, 4:, :2] = 2
+    lesions.features = {"index": [0, 1, 2], "target": [None, "lesion", "lesion"]}
+    (path,) = saved(tmp_path / "out.ome.zarr", image, lesions)
+    found = read_mask(f"{path}/labels/lesion")
+    np.testing.assert_array_equal(found, lesions.data != 0)
+
+
 def test_sizes_and_outlines(tmp_path):
     from napari.layers import Image as Layer
     from napari.layers import Labels
