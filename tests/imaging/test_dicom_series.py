@@ -314,10 +314,39 @@ def test_a_file_without_a_preamble(tmp_path):
         ("thorax", "thorax"),
         ("ERIKA", "CT series 7"),
         ("mustermann", "mustermann"),
+        ("MusterErika", "CT series 7"),
+        ("ct of erikamuster", "CT series 7"),
+        ("Muster2", "CT series 7"),
+        ("CT4711a", "CT series 7"),
     ],
 )
 def test_a_folder_that_names_the_patient_is_not_shown(tmp_path, name, shown):
     dicoms.save_series(tmp_path / name, VOLUME, SeriesNumber=7)
+    assert read_image(tmp_path / name).name == shown
+
+
+@pytest.mark.parametrize(
+    ("patient", "name", "shown"),
+    [
+        ("Li^Bo", "Bo_Li 2020", "CT series 7"),
+        ("Li^Bo", "libo", "CT series 7"),
+        ("Li^Bo", "Li", "Li"),
+        ("Wang^Wei=王^伟", "王伟", "CT series 7"),
+        ("Müller", "Mu\u0308ller", "CT series 7"),
+        ("Müller", "muller", "CT series 7"),
+        ("A", "a", "a"),
+        ("Muster", "mustermann", "mustermann"),
+        ("12^3", "IM0123", "IM0123"),
+    ],
+)
+def test_short_and_accented_names_are_found_in_a_folder(tmp_path, patient, name, shown):
+    dicoms.save_series(
+        tmp_path / name,
+        VOLUME,
+        SeriesNumber=7,
+        SpecificCharacterSet="ISO_IR 192",
+        PatientName=patient,
+    )
     assert read_image(tmp_path / name).name == shown
 
 

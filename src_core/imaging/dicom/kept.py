@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,17 +127,56 @@ def safe_name(name: str, data: Any) -> str:
     str
         `name`, or one made of the modality and the series' number.
     """
-    told = " ".join(str(data.get(tag, "") or "") for tag in IDENTIFYING)
-    spoken = _pieces(name)
-    if not any(len(piece) >= 3 and piece in spoken for piece in _pieces(told)):
+    if not _gives_away(name, data):
         return name
     kind = str(data.get("Modality", "") or "DICOM")
     return f"{kind} series {data.get('SeriesNumber') or 0}".strip()
 
 
+def _gives_away(name: str, data: Any) -> bool:
+    """Whether a name has a piece of an identifier in it, or all of a short one."""
+    spoken = _pieces(name)
+    squeezed = "".join(_words(name))
+    for tag in IDENTIFYING:
+        # a name may stand there in several scripts
+        for told in str(data.get(tag, "") or "").split("="):
+            words = _words(told)
+            whole = "".join(words)
+            if any(len(one) >= 3 and one in spoken for one in (*words, whole)):
+                return True
+            if len(whole) < (3 if whole.isascii() else 2):
+                continue
+            if spoken.issuperset(words):
+                return True
+            # one word, or a number, is also a part of words that name nobody
+            distinct = not whole.isdigit() and (len(words) > 1 or not whole.isascii())
+            orders = (whole, "".join(reversed(words)))
+            if distinct and any(one in squeezed for one in orders):
+                return True
+    return False
+
+
 def _pieces(text: str) -> frozenset[str]:
-    found = frozenset(re.findall(r"[^\W_]+", text.casefold()))
-    return found | {"".join(re.findall(r"[^\W_]+", text.casefold()))}
+    """Return the words of a text, also where only capitals or digits part them."""
+    words = _words(text)
+    parted = _words(re.sub(r"(?<=\d)(?=[^\W\d])|(?<=[^\W\d])(?=\d)", " ", _bent(text)))
+    return frozenset((*words, *parted, "".join(words)))
+
+
+def _bent(text: str) -> str:
+    """Return a text with a blank before each capital that follows a small letter."""
+    before = f" {text}"
+    return "".join(
+        f" {letter}" if letter.isupper() and last.islower() else letter
+        for last, letter in zip(before, text, strict=False)
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text without case and accents, which systems drop."""
+    plain = unicodedata.normalize("NFKD", text)
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.findall(r"[^\W_]+", bare.casefold())
 
 
 def notes_of(headers: Iterable[Any]) -> tuple[str, ...]:
