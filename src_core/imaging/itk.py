@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def _item_bytes(header: Any) -> int:
 
 def _held(path: Path) -> int:
     """Return how many bytes of voxels a file, and those beside it, can hold."""
-    beside = path.parent.glob(f"{path.stem}*")
+    beside = path.parent.glob(f"{escape(path.stem)}*")
     held = sum(file.stat().st_size for file in beside if file.is_file())
     return held * PACKED_AT_MOST
 

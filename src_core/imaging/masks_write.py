@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -27,12 +27,16 @@ def masks_as(suffix: str) -> Exporter:
     The label map holds every target of the image at once, by the numbers that
     ``OUT/labels.json`` names; it is left out where targets overlap, which it cannot
     hold. Where the format is flat, a volume is a folder of slices instead of a file.
+    Exported into the same folder again, targets keep their numbers: maps of images that
+    are not exported this time go on saying the same.
     """
 
     def export_masks(items: Iterable[ExportItem], out: Path) -> list[Path]:
         written: list[Path] = []
         images, legend = Names(), {"background": 0}
-        check_json(out / LEGEND, lambda content: content.get("background") == 0)
+        check_json(out / LEGEND, _is_legend)
+        if (out / LEGEND).exists():
+            legend = json.loads((out / LEGEND).read_text(encoding="utf-8"))
         for item in items:
             folder = out / images.new(item.stem)
             if folder.exists() and not folder.is_dir():
@@ -40,10 +44,11 @@ def masks_as(suffix: str) -> Exporter:
             names = Names()
             names.new(LABELS)
             for target, mask in item.masks.items():
-                legend.setdefault(target, len(legend))
+                legend.setdefault(target, max(legend.values()) + 1)
                 name = names.new(target)
                 written += _write(item, mask, folder, name, suffix, labels=False)
             together = _label_map(item.masks, legend)
+            _take_away(folder, suffix)  # of masks that may not have overlapped yet
             if together is not None:
                 written += _write(item, together, folder, LABELS, suffix, labels=True)
         if len(legend) > 1:
@@ -74,6 +79,18 @@ def _write(
     return paths
 
 
+def _is_legend(content: Any) -> bool:
+    numbers = [isinstance(number, int) for number in content.values()]
+    return all(numbers) and content["background"] == 0
+
+
+def _take_away(folder: Path, suffix: str) -> None:
+    """Remove the label map of an earlier export, be it a file or a folder of slices."""
+    (folder / f"{LABELS}{suffix}").unlink(missing_ok=True)
+    for plane in (folder / LABELS).glob(f"[0-9]*{suffix}"):
+        plane.unlink()
+
+
 def _label_map(
     masks: Mapping[str, np.ndarray], legend: Mapping[str, int]
 ) -> np.ndarray | None:
@@ -81,7 +98,7 @@ def _label_map(
     if not masks:
         return None
     shape = next(iter(masks.values())).shape
-    joined = np.zeros(shape, np.uint8 if len(legend) <= 256 else np.uint16)
+    joined = np.zeros(shape, np.uint8 if max(legend.values()) < 256 else np.uint16)
     for target, mask in masks.items():
         inside = mask != 0
         if joined[inside].any():

@@ -7,10 +7,19 @@ import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 import tifffile
 
-from makers import MAKERS, PART, PIXELS, make_dicom, make_raster, make_zarr
+from makers import (
+    MAKERS,
+    PART,
+    PIXELS,
+    make_dicom,
+    make_itk,
+    make_raster,
+    make_zarr,
+)
 from src_core.errors import BadInputError, MissingExtraError, UserError
 from src_core.imaging import (
     READERS,
@@ -234,3 +243,10 @@ def test_a_slide_that_nobody_could_look_over_is_refused_and_its_tiles_are_not(
     assert "no small level" in reason
     tile = read_image(f"{path}#{PART['a.svs']}")
     assert tile.pixels.shape == (3, 24, 24)
+
+
+@pytest.mark.parametrize("name", ["scan[1].mha", "scan [2].nrrd"])
+def test_a_name_may_hold_brackets(tmp_path, name):
+    make_itk(tmp_path / name)
+    picture = read_image(Source(tmp_path / name, ""))
+    np.testing.assert_array_equal(picture.pixels.squeeze(), PIXELS)

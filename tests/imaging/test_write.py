@@ -370,3 +370,22 @@ def test_an_earlier_export_is_written_anew(tmp_path, kind):
     if kind == "png":
         mask = read_mask(tmp_path / "case.png" / "heart.png")
         np.testing.assert_array_equal(mask, 1 - FLAT)
+
+
+@pytest.mark.parametrize("kind", ["png", "nifti"])
+def test_exported_again_targets_keep_their_numbers(tmp_path, kind):
+    top, bottom = np.zeros((2, 6, 8), np.uint8)
+    top[:3], bottom[3:] = 1, 1
+
+    def write(**masks):
+        export(kind, [ExportItem("case.png", picture(FLAT), masks)], tmp_path)
+        return json.loads((tmp_path / "labels.json").read_text())
+
+    first = write(liver=top, aorta=bottom)
+    maps = list(tmp_path.glob("case*/labels.*"))
+    assert len(maps) == 1
+    assert write(aorta=bottom, liver=top) == first
+    # What a label map cannot hold leaves no older one of other masks behind.
+    assert write(aorta=bottom, liver=top | bottom) == first
+    assert not maps[0].exists()
+    assert write(spleen=top) == {**first, "spleen": 3}
