@@ -13,7 +13,8 @@
     groups, layout, changes          pseudonyms; the folder; what each change writes
     view, edit, project              one project: what reads, what writes, its opening
     journal, journal_records         unsaved strokes, and the bytes they are kept as
-    backup, verify                   one file; is it all still there
+    backup, scratch                  one file; where it is made, beside its place
+    verify                           is it all still there
 
 Names are loaded when first used: importing this package costs neither zarr nor SQLite.
 """
