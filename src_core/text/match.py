@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from src_core.text.words import sides, words
+from src_core.text.words import as_said, sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,16 +43,17 @@ def match_target(
 ) -> Match | None:
     """Return the known target nearest to `prompt`, None without targets.
 
-    The same words are a match whatever the encoder says. Wordings that name the
+    The same words are a match whatever the encoder says; "CD4+" and "CD4-" are not the
+    same. Wordings that name the
     other side lose half of their similarity: encoders hardly tell "left lung" from
     "right lung" (cosine 0.92 in MiniLM), and to a patient it is everything.
     """
     known = [(target, wording) for target in targets for wording in target.wordings]
     if not known:
         return None
-    typed = words(prompt)
+    typed = as_said(prompt)
     for target, wording in known:
-        if words(wording) == typed:
+        if as_said(wording) == typed:
             return Match(target, wording, 1.0)
     vectors = encoder.encode([prompt, *(wording for _, wording in known)]).pooled
     cosines = (vectors[1:] @ vectors[0]).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 SIDES = {
     "left": "right",
@@ -13,6 +14,7 @@ SIDES = {
     "rightmost": "leftmost",
 }
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*", re.UNICODE)
+_SILENT = re.compile(r"""[\s_/,.;:!?"'()\[\]{}«»„“”\u2018\u2019…]+""")
 
 
 def words(text: str) -> list[str]:
@@ -22,6 +24,19 @@ def words(text: str) -> list[str]:
     ['the', 'left-sided', 'effusion', 'small']
     """
     return _WORD.findall(text.lower())
+
+
+def as_said(text: str) -> tuple[str, ...]:
+    """Return what tells a text from others: its parts, without mere punctuation.
+
+    A sign may be all that two wordings differ in, and so may be the vowel signs of a
+    script, or a picture.
+
+    >>> as_said("CD4+ cells (stained)"), as_said("CD4- cells, stained")
+    (('cd4+', 'cells', 'stained'), ('cd4-', 'cells', 'stained'))
+    """
+    folded = unicodedata.normalize("NFC", text).lower().strip()
+    return tuple(part for part in _SILENT.split(folded) if part) or (folded,)
 
 
 def sides(text: str) -> frozenset[str]:

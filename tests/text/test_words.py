@@ -71,6 +71,39 @@ def test_a_prompt_finds_its_target_and_its_side(prompt, target, exact):
     assert match.is_exact is exact
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("CD4+ cells", "CD4- cells"),
+        ("HER2-", "HER2+"),
+        ("cysts < 5 mm", "cysts > 5 mm"),
+        ("दायाँ फेफड़ा", "दाया फेफडा"),
+        ("🫁", "🫀"),
+        ("???", "!!!"),
+    ],
+)
+def test_what_differs_in_a_sign_alone_is_another_target(names):
+    encoder = load_encoder(TextSettings(encoder="hashed"))
+    targets = [Target(name, name) for name in names]
+    for name in names:
+        match = match_target(name, targets, encoder)
+        assert match is not None
+        assert (match.target.id, match.is_exact) == (name, True)
+    match = match_target(names[0], targets[1:], encoder)
+    assert match is not None
+    assert not match.is_exact
+
+
+@pytest.mark.parametrize(
+    "typed", ["the lésion, (small)", "The le\u0301sion (small)?", "the_lésion small"]
+)
+def test_punctuation_and_how_an_accent_is_typed_change_nothing(typed):
+    targets = [Target("l", "lesion", ("the lésion small",))]
+    match = match_target(typed, targets, load_encoder(TextSettings(encoder="hashed")))
+    assert match is not None
+    assert match.is_exact
+
+
 def test_without_targets_there_is_no_match():
     assert (
         match_target("lung", (), load_encoder(TextSettings(encoder="hashed"))) is None
