@@ -10,7 +10,7 @@ from src_core.text.base import TextEncoder, TextFeatures, stack
 from src_core.text.cache import CachedEncoder
 from src_core.text.match import Match, match_target
 from src_core.text.paraphrase import paraphrases
-from src_core.text.words import sides, swap_sides, words
+from src_core.text.words import names_a_place, sides, swap_sides, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,7 @@ __all__ = [
     "TextFeatures",
     "load_encoder",
     "match_target",
+    "names_a_place",
     "paraphrases",
     "sides",
     "stack",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from src_core.text.places import HEIGHTS, LEFT, RIGHT
+
 SIDES = {
     "left": "right",
     "right": "left",
@@ -13,6 +15,7 @@ SIDES = {
     "leftmost": "rightmost",
     "rightmost": "leftmost",
 }
+_LETTER = re.compile(r"(?<![\w'\u2019-])[LR](?![\w'\u2019-])")
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*", re.UNICODE)
 _SILENT = re.compile(r"""[\s_/,.;:!?"'()\[\]{}«»„“”\u2018\u2019…]+""")
 
@@ -44,9 +47,23 @@ def sides(text: str) -> frozenset[str]:
 
     >>> sorted(sides("bilateral opacity, left more than right"))
     ['left', 'right']
+    >>> [sorted(sides(text)) for text in ("linke Lunge", "R kidney", "右肺")]
+    [['left'], ['right'], ['right']]
     """
-    found = (word for word in words(text) if word in SIDES)
-    return frozenset("left" if word.startswith("left") else "right" for word in found)
+    said = {*words(text), *_LETTER.findall(text)}
+    names = {"left": (LEFT | {"L"}, "左"), "right": (RIGHT | {"R"}, "右")}
+    return frozenset(
+        side for side, (known, sign) in names.items() if said & known or sign in text
+    )
+
+
+def names_a_place(text: str) -> bool:
+    """Whether the text speaks of a side, or of above and below.
+
+    >>> [names_a_place(text) for text in ("upper lobe", "poumon droit", "lobe")]
+    [True, True, False]
+    """
+    return bool(sides(text)) or not HEIGHTS.isdisjoint(words(text))
 
 
 def swap_sides(text: str) -> str:

@@ -120,8 +120,8 @@ class Sampler:
         self._even_weights = self._truth_weights = pair_weights(pool)  # (N, T)
         proposed = pool.proposed >= 0
         self._proposal_weights = proposed / proposed.sum(0).clamp_min(1).float()
-        # A flip turns left into right; without a side in any wording it is harmless.
-        self._flips = not wordings.name_a_side
+        # A flip turns left into right; without a place in any wording it is harmless.
+        self._flips = not wordings.name_a_place
 
     def favour(self, pairs: Tensor, share: float) -> None:
         """Let some labelled pairs be at least a share of what is taught from now on.

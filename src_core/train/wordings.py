@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Generator, Tensor
 
-from src_core.text import TextEncoder, TextFeatures, paraphrases, sides, words
+from src_core.text import (
+    TextEncoder,
+    TextFeatures,
+    names_a_place,
+    paraphrases,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,15 +56,16 @@ class Wordings:
         self.features = encoder.encode(texts)
 
     @property
-    def name_a_side(self) -> bool:
-        """Whether any wording says left or right: then pictures must not be flipped.
+    def name_a_place(self) -> bool:
+        """Whether any wording says left or upper: then pictures must not be flipped.
 
         Nor would exchanging the two words make a flip right. A mirrored left ventricle
         is not a right one; a mirrored left lung lies beside a heart on the wrong side;
         and whether a wording means the side of the picture or of the patient, no
-        picture tells.
+        picture tells. What is flipped is turned by right angles, too: upper is then
+        lower.
         """
-        return any(sides(text) for text in self.texts)
+        return any(names_a_place(text) for text in self.texts)
 
     def first(self, target: int) -> int:
         """Row of the usual wording of a target."""

@@ -19,6 +19,11 @@ from src_core.types import Target
         ("both lungs", set()),
         ("left more than right", {"left", "right"}),
         ("leftover", set()),
+        ("der rechte Vorhof", {"right"}),
+        ("riñón izquierdo", {"left"}),
+        ("L kidney, not R", {"left", "right"}),
+        ("L'artère l\u2019aorte L4", set()),
+        ("右肺", {"right"}),
     ],
 )
 def test_sides(text, expected):

@@ -45,8 +45,17 @@ def test_what_could_mean_another_target_is_said_of_neither():
 
 
 @pytest.mark.parametrize(
-    ("names", "side"), [(["nucleus"], False), (["nucleus", "left lung"], True)]
+    ("names", "place"),
+    [
+        (["nucleus"], False),
+        (["nucleus", "left lung"], True),
+        (["upper lobe", "lower lobe"], True),
+        (["linke Lunge", "rechte Lunge"], True),
+        (["R kidney", "L kidney"], True),
+        (["左肺"], True),
+        (["l\u2019artère", "L4 vertebra", "class R1"], False),
+    ],
 )
-def test_paraphrases_name_no_side_of_their_own(names, side):
+def test_paraphrases_name_no_place_of_their_own(names, place):
     wordings = _wordings(*(Target(name, name) for name in names))
-    assert wordings.name_a_side is side
+    assert wordings.name_a_place is place
