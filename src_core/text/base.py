@@ -51,7 +51,7 @@ class TextEncoder(Protocol):
     Attributes
     ----------
     name : str
-        Identifies encoder and weights; part of the cache's key.
+        Identifies encoder, weights and where prompts are cut; part of the cache's key.
     width : int
         D, the width of a token.
     """

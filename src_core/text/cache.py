@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from src_core.errors import StoreError
+from src_core.files import write_private
 from src_core.text.base import TextEncoder, TextFeatures, stack
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class CachedEncoder:
         path = self._path(prompt)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        save_file({"tokens": features.tokens, "pooled": features.pooled}, temporary)
-        temporary.replace(path)
+        data = save({"tokens": features.tokens, "pooled": features.pooled})
+        with suppress(OSError, StoreError):  # else it is encoded anew the next time
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, data, durable=False)

@@ -31,7 +31,7 @@ class HashedEncoder:
     """
 
     def __init__(self, width: int = 384, max_tokens: int = 32) -> None:
-        self.name = f"hashed-{width}"
+        self.name = f"hashed-{width}, {max_tokens} tokens"
         self.width = width
         self.max_tokens = max_tokens
 

@@ -67,7 +67,8 @@ class HuggingFaceEncoder:
             getattr(encoder, "text_model", encoder).eval().requires_grad_(False)
         )
         self._max_tokens = max_tokens
-        self.name = f"{where}@{revision}" if revision else where
+        weights = f"{where}@{revision}" if revision else where
+        self.name = f"{weights}, {max_tokens} tokens"
         self.width = int(
             getattr(self._model.config, "hidden_size", 0)
             or encoder.config.text_config.hidden_size

@@ -46,10 +46,10 @@ class MiniLM:
         Longer prompts are cut.
     """
 
-    name = "all-MiniLM-L6-v2"
     width = 384
 
     def __init__(self, folder: Path | None = None, max_tokens: int = 32) -> None:
+        self.name = f"{folder or 'all-MiniLM-L6-v2'}, {max_tokens} tokens"
         folder = folder or packaged_model()
         self._weights = load_file(folder / "model.safetensors")
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

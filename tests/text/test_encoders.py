@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
 from src_core.config import TextSettings
 from src_core.errors import BadInputError
-from src_core.text import ENCODERS, TextEncoder, load_encoder
+from src_core.text import ENCODERS, CachedEncoder, TextEncoder, load_encoder
 from src_core.text.hashed import HashedEncoder
 from src_core.text.minilm import MiniLM, packaged_model
 
@@ -138,8 +140,6 @@ class _Counting(HashedEncoder):
 
 
 def test_the_cache_encodes_each_wording_once_even_across_runs(tmp_path):
-    from src_core.text import CachedEncoder
-
     first = _Counting()
     cached = CachedEncoder(first, tmp_path)
     before = cached.encode(["left lung", "heart", "left lung"])
@@ -153,11 +153,40 @@ def test_the_cache_encodes_each_wording_once_even_across_runs(tmp_path):
 
 
 def test_a_torn_cache_file_is_encoded_anew(tmp_path):
-    from src_core.text import CachedEncoder
-
     CachedEncoder(_Counting(), tmp_path).encode(["heart"])
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:20])
     encoder = _Counting()
     CachedEncoder(encoder, tmp_path).encode(["heart"])
+    assert encoder.calls == 1
+
+
+def test_what_one_encoder_kept_is_not_taken_for_anothers(tmp_path):
+    prompt = "a mass in the upper pole of the kidney"
+    for tokens in (4, 8):
+        settings = TextSettings(encoder="minilm", max_tokens=tokens)
+        found = load_encoder(settings, tmp_path).encode([prompt])
+        torch.testing.assert_close(
+            found.tokens, load_encoder(settings).encode([prompt]).tokens
+        )
+    assert MiniLM(packaged_model()).name != MiniLM().name
+
+
+def test_threads_that_meet_at_a_wording_do_not_trip_over_each_other(tmp_path):
+    prompts = [f"prompt {number}" for number in range(200)]
+
+    def encode(_):
+        return CachedEncoder(HashedEncoder(), tmp_path).encode(prompts).tokens
+
+    with ThreadPoolExecutor(4) as threads:
+        first, *others = threads.map(encode, range(4))
+    assert all(torch.equal(first, other) for other in others)
+    assert len(list(tmp_path.iterdir())) == len(prompts)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path):
+    (tmp_path / "text").write_text("a file is where the folder should be")
+    encoder = _Counting()
+    cached = CachedEncoder(encoder, tmp_path / "text")
+    assert torch.equal(cached.encode(["heart"]).tokens, cached.encode(["heart"]).tokens)
     assert encoder.calls == 1
