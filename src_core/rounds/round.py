@@ -281,13 +281,16 @@ class Round:
         Raises
         ------
         UserError
-            If it was stopped before the first step: nothing was learned.
+            If it ended before the first step: nothing was learned.
         """
         project, card, trained = self.project, outcome.card, outcome.trained
-        if trained.stopped and trained.step == 0:
+        if trained.step == 0:
+            why, more = "was stopped", ""
+            if not trained.stopped:
+                why, more = "was out of time", " Give it more minutes."
             raise UserError(
-                "The training was stopped before its first step, so there is no new "
-                "model, and all is as it was."
+                f"The training {why} before its first step, so there is no new model, "
+                f"and all is as it was.{more}"
             )
         old, held_out = outcome.old, outcome.held_out
         self.hooks.phase("comparing")

@@ -151,7 +151,13 @@ class Training:
         self._last_report = 0.0
 
     def run(self) -> Trained:
-        """Train until the budget is spent or the stop is asked for."""
+        """Train until the budget is spent or the stop is asked for.
+
+        Raises
+        ------
+        UserError
+            If no look saw weights that are numbers.
+        """
         held = self.ranks.from_first(self._checkpoint)
         if not (held and go_on_from(self, held)) and self._goes_on:
             self._find_missed()
@@ -182,7 +188,8 @@ class Training:
             self._look()
         self._report()
         chosen = self.selection.chosen
-        assert chosen is not None
+        if chosen is None:
+            raise self._came_apart()
         return Trained(
             chosen.weights,
             self.selection.score(chosen.dices),
@@ -192,6 +199,16 @@ class Training:
             turn.stop,
             course.began is not None,
             self._regained(chosen),
+        )
+
+    def _came_apart(self) -> UserError:
+        """Say that there are no weights to keep, and see that nobody goes on there."""
+        if self.hooks.checkpoint is not None:
+            self.hooks.checkpoint.unlink(missing_ok=True)
+        return UserError(
+            "The training came apart: its weights grew beyond all bounds, so it gave "
+            "no model. Train again with a smaller train.learning_rate than "
+            f"{self._peak_rate:g}."
         )
 
     def _find_missed(self) -> None:

@@ -38,6 +38,11 @@ class Candidate:
         state = net.state_dict()
         return cls({k: v.detach().cpu().clone() for k, v in state.items()}, dices)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers; else nothing is ever found with them."""
+        return all(bool(value.isfinite().all()) for value in self.weights.values())
+
 
 @dataclass(slots=True)
 class Selection:
@@ -87,7 +92,9 @@ class Selection:
         return freedom > 0 and mean > error * float(stdtrit(freedom, ONE_SIGMA))
 
     def offer(self, candidate: Candidate) -> None:
-        """Take note of the weights of one look."""
+        """Take note of the weights of one look, if they are numbers."""
+        if not candidate.is_finite:
+            return
         self.latest = candidate
         best = self.best
         if best is None or self._mean(candidate) >= self._mean(best):

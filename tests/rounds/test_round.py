@@ -192,6 +192,13 @@ def test_a_version_lost_during_the_training_loses_no_training(folder, request_):
         assert "v1 are gone or damaged" in this.conclude(outcome).verdict.reason
 
 
+def test_a_time_that_is_over_before_the_first_step_gives_no_version(folder, request_):
+    asked = request_(steps=None, minutes=1e-6)
+    with pytest.raises(UserError, match=r"out of time before its first step.*minutes"):
+        _run(folder, asked)
+    assert not list_models(folder / "models")
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_stopped_before_the_first_step_there_is_no_version(folder, request_, before):
     if before:

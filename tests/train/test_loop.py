@@ -203,3 +203,13 @@ def test_a_checkpoint_of_another_training_is_not_taken(
     hooks = Hooks(checkpoint=checkpoint, should_stop=lambda: bool(steps.append(1)))
     _train(pool, wordings, other, 5, hooks)
     assert len(steps) == 5
+
+
+def test_weights_that_are_no_numbers_are_never_kept(pool, wordings, settings, tmp_path):
+    wild = settings("supervised")
+    train = {"learning_rate": 1e12, "warmup": 0.0, "checkpoint_seconds": 1e-9}
+    wild = wild.model_copy(update={"train": wild.train.model_copy(update=train)})
+    hooks = Hooks(checkpoint=tmp_path / "checkpoint.safetensors")
+    with pytest.raises(UserError, match=r"came apart.*learning_rate than 1e\+12"):
+        _train(pool, wordings, wild, steps=10, hooks=hooks)
+    assert not list(tmp_path.iterdir())

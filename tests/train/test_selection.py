@@ -118,3 +118,11 @@ def test_the_error_is_that_of_both_parts():
     mean, error = selection._mean_and_error(values)
     assert mean == pytest.approx(0.75 * 0.2 + 0.25 * 0.7)
     assert error == pytest.approx(math.hypot(0.75 * validation, 0.25 * missed))
+
+
+def test_weights_that_are_no_numbers_take_no_place():
+    selection = Selection(ONE)
+    selection.offer(_candidate(1, [0.1, 0.2, 0.1, 0.2]))
+    selection.offer(_candidate(float("nan"), [0.9, 0.9, 0.9, 0.9]))
+    assert selection.chosen is not None
+    assert selection.chosen.weights["w"] == 1
