@@ -159,6 +159,9 @@ class Answerer(ABC):
                 shown[n] = _halved(answer) if volume else answer.probability
                 whole.add(answer)
             watch(n + 1, len(view))
+        for (_, shown), whole in zip(out, joined, strict=True):
+            if whole.present:
+                shown[np.flatnonzero(~np.array(whole.found))] = 0
         return [
             whole.over(stored) for whole, (stored, _) in zip(joined, out, strict=True)
         ]
@@ -210,12 +213,7 @@ class Answerer(ABC):
 
 
 def _halved(answer: Prediction) -> NDArray[np.float16]:
-    """Return a plane's probability in half the memory, cut where it was cut before.
-
-    A plane without the target stays empty.
-    """
-    if not answer.present:
-        return np.zeros(answer.probability.shape, np.float16)
+    """Return a plane's probability in half the memory, cut where it was cut before."""
     half = answer.probability.astype(np.float16)
     inside = (answer.probability > 0.5) & (half <= 0.5)
     half[inside] = np.nextafter(np.float16(0.5), np.float16(1))
@@ -227,16 +225,21 @@ class _Joined:
     """The answers to the planes of a volume, all but their probabilities."""
 
     best: Prediction | None = None
-    present: bool = False
+    found: list[bool] = field(default_factory=list)
     milliseconds: float = 0.0
     scores: list[float] = field(default_factory=list)
 
     def add(self, answer: Prediction) -> None:
         if self.best is None or answer.score > self.best.score:
             self.best = replace(answer, probability=_NOTHING)
-        self.present = self.present or answer.present
+        self.found.append(answer.present)
         self.milliseconds += answer.milliseconds
         self.scores.append(answer.score)
+
+    @property
+    def present(self) -> bool:
+        """Whether the target is in any plane; those without it are then left empty."""
+        return any(self.found)
 
     def over(self, probability: NDArray[np.floating[Any]]) -> Prediction:
         assert self.best is not None
