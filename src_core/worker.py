@@ -181,7 +181,12 @@ def run_round(
                 if smaller is None:
                     raise
                 request, change = smaller
-                tell({"kind": "note", "text": f"Memory ran out: going on {change}."})
+                tell(
+                    {
+                        "kind": "note",
+                        "text": f"Memory ran out: beginning again {change}.",
+                    }
+                )
         _forget(checkpoint)
         return result.as_dict()
 

@@ -79,7 +79,7 @@ def test_a_round_goes_on_smaller_and_says_so(
     assert result == {"version": "v1"}
     assert memory.tried == tried
     assert [event["text"] for event in told if event["kind"] == "note"] == [
-        f"Memory ran out: going on {note}." for note in notes
+        f"Memory ran out: beginning again {note}." for note in notes
     ]
 
 

@@ -397,7 +397,7 @@ def test_events_of_an_unknown_kind_are_passed_over(trained) -> None:
 
 
 def test_a_note_of_the_worker_is_shown(trained) -> None:
-    text = "Memory ran out: going on with batches of 4."
+    text = "Memory ran out: beginning again with batches of 4."
     trained.engine.events = [{"kind": "note", "text": text}]
     trained.controller.retrain(1.0)
     assert trained.state.job.note == text
