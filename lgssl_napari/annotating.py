@@ -66,7 +66,7 @@ class Annotating:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.strokes = Strokes(desk)
+        self.strokes = Strokes(desk, self._keep_up)
         self.watch = Stopwatch()
         self.saved: Mask | None = None
         self.proposal: Proposal | None = None
@@ -144,6 +144,12 @@ class Annotating:
 
     def _note_edit(self) -> None:
         self.watch.touch()
+        # Not looked at while it is being written: a volume takes some milliseconds.
+        if not self.strokes.put_off():
+            self._keep_up()
+
+    def _keep_up(self) -> None:
+        """Keep what is drawn on the disk, or nothing where it is what is saved."""
         work = self._desk.state.work
         if work.image is None:
             return

@@ -93,8 +93,15 @@ class Choosing:
 
         def done(found: tuple[list[Pick], str]) -> None:
             picks, why = found
-            self._queue = list(picks)
-            if ticket != self._ticket:
+            shown = desk.state.project
+            # Not drawn ahead of a model that no longer answers.
+            is_newest = shown is not None and shown.version == version
+            is_wanted = ticket == self._ticket
+            if is_newest:
+                self._queue = list(picks)
+            elif is_wanted:
+                self._queue = list(picks[:1])
+            if not is_wanted:
                 return
             pick = self._take()
             if pick is None and picks:  # all were skipped once: begin again

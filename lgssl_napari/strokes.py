@@ -57,10 +57,12 @@ class Strokes:
     ----------
     desk : Desk
         Whose project and canvas.
+    again : callable
+        Called when a write is done while another was due.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, again: Callable[[], None]) -> None:
+        self._desk, self._again = desk, again
         # Whose strokes are being written: what runs for a project that was closed
         # meanwhile is never heard of again.
         self._writing: Project | None = None
@@ -68,6 +70,11 @@ class Strokes:
         self._kept: tuple[Project, str, str] | None = None
         self._journal: StrokeJournal | None = None
         self._of: Project | None = None
+
+    def put_off(self) -> bool:
+        """Whether a write is under way; then another is due, and is called for."""
+        self._due = self._writing is not None and self._writing is self._desk.project
+        return self._due
 
     def keep(self, drawn: NDArray[np.uint8] | None = None) -> None:
         """Write what the canvas holds now.
@@ -82,10 +89,9 @@ class Strokes:
             return
         if project.read_only:
             return
-        if self._writing is project:
-            self._due = True
+        if self.put_off():
             return
-        self._writing, self._due = project, False
+        self._writing = project
         array = self._desk.canvas.annotation() if drawn is None else drawn
         image, target, parent = work.image.id, work.target.id, work.revision
         self._kept = project, image, target
@@ -129,7 +135,7 @@ class Strokes:
     def _written(self) -> None:
         self._writing = None
         if self._due:
-            self.keep()
+            self._again()
 
     def _broke(self, error: Exception) -> None:
         self._writing = None

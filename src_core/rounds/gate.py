@@ -116,6 +116,27 @@ def _target_mean(dices: Mapping[Key, float]) -> float:
     return float(np.mean([np.mean(values) for values in by_target.values()]))
 
 
+def unjudged(names: Mapping[str, str], dices: Mapping[Key, float]) -> list[str]:
+    """Say for which of the targets that a version knows the gate is blind.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Target id to name, of those that it knows.
+    dices : mapping
+        Dice of the validation pairs; where there are none, that is said elsewhere.
+    """
+    judged = {target for _, target in dices}
+    blind = [f"'{name}'" for target, name in names.items() if target not in judged]
+    if not dices or not blind:
+        return []
+    it = "it" if len(blind) == 1 else "them"
+    return [
+        f"{' and '.join(blind)} could not be judged: no validation image has a mask "
+        f"of {it}."
+    ]
+
+
 def _interval(
     old: Mapping[Key, float],
     new: Mapping[Key, float],

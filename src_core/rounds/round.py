@@ -22,7 +22,7 @@ from src_core.predict import Predictor
 from src_core.ranks import here
 from src_core.rounds.comparison import Comparison, compare, write_comparison
 from src_core.rounds.familiar import familiar
-from src_core.rounds.gate import Key, Verdict, judge
+from src_core.rounds.gate import Key, Verdict, judge, unjudged
 from src_core.rounds.parent import find_parent, lost_sentence
 from src_core.rounds.presence import Looked, fit_rule, look
 from src_core.rounds.proposing import first_teachers
@@ -305,7 +305,9 @@ class Round:
         verdict = judge(old_dices, new_dices, groups, trained.regained)
         if gone:
             verdict = dataclasses.replace(verdict, reason=f"Promoted: {gone}")
-        told = [verdict.reason, *self._unjudged(outcome, new_dices)]
+        known = {*card.targets, *(old.targets if old else ())}
+        names = {t.id: t.name for t in project.targets() if t.id in known}
+        told = [verdict.reason, *unjudged(names, new_dices)]
         if card.taught:
             told.append(f"Proposals of {card.teacher} taught it too.")
         waited = method_class(card.settings.method).uses_unlabelled
@@ -344,19 +346,6 @@ class Round:
             card.taught,
             rule.report(),
         )
-
-    def _unjudged(self, outcome: Outcome, dices: dict[Key, float]) -> list[str]:
-        """Say which of the targets that a version knows the gate is blind for."""
-        known = {*outcome.card.targets, *(outcome.old.targets if outcome.old else ())}
-        known -= {target for _, target in dices}
-        names = [f"'{t.name}'" for t in self.project.targets() if t.id in known]
-        if not dices or not names:
-            return []
-        it = "it" if len(names) == 1 else "them"
-        return [
-            f"{' and '.join(names)} could not be judged: no validation image has a "
-            f"mask of {it}."
-        ]
 
     def _dices_before(self, outcome: Outcome) -> tuple[dict[Key, float] | None, str]:
         """Score what answers so far; without scores, why it cannot be asked."""

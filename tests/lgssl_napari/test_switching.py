@@ -130,8 +130,8 @@ def test_a_project_that_is_open_already_stays_so(bench) -> None:
 def test_the_project_that_was_left_can_be_opened_by_others(bench, other) -> None:
     bench.controller.open_project(other)
     bench.runner.settle()
-    with Project.open(bench.path, mode="rw"):
-        pass
+    with Project.open(bench.path, mode="rw") as project:
+        assert not project.read_only
 
 
 def test_one_project_is_opened_at_a_time(bench, other) -> None:

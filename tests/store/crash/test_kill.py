@@ -167,3 +167,5 @@ def test_a_backup_under_way_is_not_taken_away(root, tmp_path, writers):
         before = len(writers.acknowledged())
         writers.wait_for(lambda acks: len(acks) > before)
     writers.kill()
+    with Project.from_backup(tmp_path / "theirs.zip", tmp_path / "back") as back:
+        assert back.verify() == []
