@@ -282,8 +282,7 @@ class Projects:
         def listed() -> None:
             if self._desk.state.work.image is None:
                 self._ready()
-            # Behind the first image, which drops what is asked when it is shown.
-            self._desk.run(nothing, lambda _: then())
+            then()
 
         self.refresh(listed)
 
